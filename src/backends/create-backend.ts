@@ -1,0 +1,35 @@
+import { ImproperlyConfigured } from '../errors.ts'
+import type { Backend, BackendOptions } from './backend.ts'
+
+type CreateBackend = (options: BackendOptions) => Promise<Backend>
+
+/** Modules of the backends, by URL scheme (or alias); each is loaded when its scheme is first used. */
+const BACKENDS: ReadonlyMap<string, () => Promise<CreateBackend>> = new Map([
+  ['cache+memory', async () => (await import('./memory.ts')).createMemoryBackend],
+  ['sqlite', async () => (await import('./sqlite.ts')).createSqliteBackend],
+  ['redis', async () => (await import('./redis/backend.ts')).createRedisBackend],
+  ['rediss', async () => (await import('./redis/backend.ts')).createRedisBackend],
+  ['redis+socket', async () => (await import('./redis/backend.ts')).createRedisBackend],
+  ['socket', async () => (await import('./redis/backend.ts')).createRedisBackend],
+  ['sentinel', async () => (await import('./redis/backend.ts')).createRedisBackend],
+  ['rpc', async () => (await import('./rpc.ts')).createRpcBackend],
+])
+
+/** URL schemes that name a result backend. */
+export const backendSchemes: readonly string[] = [...BACKENDS.keys()]
+
+/**
+ * Makes the backend of a URL. Celery: `celery.app.backends.by_url`.
+ * @throws ImproperlyConfigured when the scheme names none.
+ */
+export async function createBackend(options: BackendOptions): Promise<Backend> {
+  const scheme = options.url.split('://', 1)[0]?.replace(/:$/, '').toLowerCase() ?? ''
+  const load = BACKENDS.get(scheme)
+  if (load === undefined) {
+    throw new ImproperlyConfigured(
+      `No result backend is called ${JSON.stringify(scheme)}: the result backend URL must begin with one of ` +
+        `${backendSchemes.map((known) => `${known}://`).join(', ')}`,
+    )
+  }
+  return (await load())(options)
+}

@@ -1,0 +1,219 @@
+/**
+ * All errors that users of Celeriac can meet, in one tree.
+ *
+ * Names are Celery's and kombu's, so that what is written about them holds here too. Each class has a stable `code`
+ * to branch on; adapters translate their client's errors into these and keep the original as `cause`.
+ */
+
+/** Base of every error of ours. Celery: `celery.exceptions.CeleryError`. */
+export class CeleryError extends Error {
+  /** Stable identifier of the kind of error, e.g. `NOT_REGISTERED`. */
+  readonly code: string = 'CELERY_ERROR'
+
+  constructor(message?: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = new.target.name
+  }
+}
+
+// ---------------------------------------------------------------- configuration
+
+/** A setting, an option or a combination of them cannot work. Celery: `ImproperlyConfigured`. */
+export class ImproperlyConfigured extends CeleryError {
+  override readonly code: string = 'IMPROPERLY_CONFIGURED'
+}
+
+/** A message or a value was refused for reasons of security. Celery: `SecurityError`. */
+export class SecurityError extends CeleryError {
+  override readonly code: string = 'SECURITY_ERROR'
+}
+
+// ---------------------------------------------------------------- tasks
+
+/** Base of errors about tasks. Celery: `TaskError`. */
+export class TaskError extends CeleryError {
+  override readonly code: string = 'TASK_ERROR'
+}
+
+/** No task of that name is registered here. Celery: `NotRegistered`. */
+export class NotRegistered extends TaskError {
+  override readonly code: string = 'NOT_REGISTERED'
+}
+
+/** A task of that name exists already. Celery: `AlreadyRegistered`. */
+export class AlreadyRegistered extends TaskError {
+  override readonly code: string = 'ALREADY_REGISTERED'
+}
+
+/** A queue was named that is not in `taskQueues` while missing queues may not be created. Celery: `QueueNotFound`. */
+export class QueueNotFound extends TaskError {
+  override readonly code: string = 'QUEUE_NOT_FOUND'
+}
+
+/** Part of a stream of results is not there yet. Celery: `IncompleteStream`. */
+export class IncompleteStream extends TaskError {
+  override readonly code: string = 'INCOMPLETE_STREAM'
+}
+
+/** An operation took longer than its `timeout`. Celery: `celery.exceptions.TimeoutError`. */
+export class TimeoutError extends TaskError {
+  override readonly code: string = 'TIMEOUT'
+}
+
+/** A task was retried as often as it may be. Celery: `MaxRetriesExceededError`. */
+export class MaxRetriesExceededError extends TaskError {
+  override readonly code: string = 'MAX_RETRIES_EXCEEDED'
+}
+
+/** The task was revoked, terminated or had expired. Celery: `TaskRevokedError`. */
+export class TaskRevokedError extends TaskError {
+  override readonly code: string = 'TASK_REVOKED'
+}
+
+/** A task message lacks what makes it one. Celery: `InvalidTaskError`. */
+export class InvalidTaskError extends TaskError {
+  override readonly code: string = 'INVALID_TASK'
+}
+
+/** A member of a chord's header failed, so its body cannot run. Celery: `ChordError`. */
+export class ChordError extends TaskError {
+  override readonly code: string = 'CHORD_ERROR'
+}
+
+/** Arguments did not pass a task's `input` schema. */
+export class InvalidArguments extends TaskError {
+  override readonly code: string = 'INVALID_ARGUMENTS'
+  /** What the schema found, one entry per problem. */
+  readonly issues: readonly { readonly message: string; readonly path: string }[]
+
+  constructor(message: string, issues: readonly { readonly message: string; readonly path: string }[] = []) {
+    super(message)
+    this.issues = issues
+  }
+}
+
+/**
+ * An error that was raised by another process and whose class is not known here. `name` is the class's name there
+ * (e.g. `ValidationError`), `module` its module. Celery makes a class of that name up.
+ */
+export class RemoteError extends TaskError {
+  override readonly code: string = 'REMOTE_ERROR'
+  /** The module of the class where it was raised, e.g. `myapp.errors`. */
+  readonly module: string
+  /** The arguments of the exception as they were stored. */
+  readonly args: readonly unknown[]
+
+  constructor(typeName: string, module: string, args: readonly unknown[] = [], options?: ErrorOptions) {
+    super(args.map((arg) => (typeof arg === 'string' ? arg : JSON.stringify(arg))).join(', '), options)
+    this.name = typeName
+    this.module = module
+    this.args = args
+  }
+}
+
+// ---------------------------------------------------------------- result backends
+
+/** Base of errors of result backends. Celery: `BackendError`. */
+export class BackendError extends CeleryError {
+  override readonly code: string = 'BACKEND_ERROR'
+}
+
+/** A result could not be read. Celery: `BackendGetMetaError`. */
+export class BackendGetMetaError extends BackendError {
+  override readonly code: string = 'BACKEND_GET_META'
+}
+
+/** A result could not be stored. Celery: `BackendStoreError`. */
+export class BackendStoreError extends BackendError {
+  override readonly code: string = 'BACKEND_STORE'
+}
+
+/** Results were asked for, but no result backend is configured. Celery raises `NotImplementedError`. */
+export class BackendNotConfigured extends BackendError {
+  override readonly code: string = 'BACKEND_NOT_CONFIGURED'
+}
+
+// ---------------------------------------------------------------- pools
+
+/** The soft time limit passed; `self.signal` is aborted with this reason. Celery: `SoftTimeLimitExceeded`. */
+export class SoftTimeLimitExceeded extends CeleryError {
+  override readonly code: string = 'SOFT_TIME_LIMIT_EXCEEDED'
+}
+
+/** The hard time limit passed and the process that ran the task was killed. Celery: `TimeLimitExceeded`. */
+export class TimeLimitExceeded extends CeleryError {
+  override readonly code: string = 'TIME_LIMIT_EXCEEDED'
+}
+
+/** The process that ran the task ended unexpectedly. Celery: `WorkerLostError`. */
+export class WorkerLostError extends CeleryError {
+  override readonly code: string = 'WORKER_LOST'
+}
+
+/** The task was terminated by a signal on request. Celery: `Terminated`. */
+export class Terminated extends CeleryError {
+  override readonly code: string = 'TERMINATED'
+}
+
+/** The worker was told to stop at once. Celery: `WorkerTerminate`. */
+export class WorkerTerminate extends CeleryError {
+  override readonly code: string = 'WORKER_TERMINATE'
+}
+
+// ---------------------------------------------------------------- messaging
+
+/** Base of errors of the messaging layer. kombu: `KombuError`. */
+export class KombuError extends CeleryError {
+  override readonly code: string = 'MESSAGING_ERROR'
+}
+
+/** The broker or its connection failed. `recoverable` says whether trying again can help. kombu: `OperationalError`. */
+export class OperationalError extends KombuError {
+  override readonly code: string = 'OPERATIONAL_ERROR'
+  readonly recoverable: boolean
+
+  constructor(message: string, options?: ErrorOptions & { readonly recoverable?: boolean }) {
+    super(message, options)
+    this.recoverable = options?.recoverable ?? true
+  }
+}
+
+/** The connection to the broker was lost or could not be made. amqp: `ConnectionError`. */
+export class ConnectionError extends OperationalError {
+  override readonly code: string = 'CONNECTION_ERROR'
+}
+
+/** The broker refused an operation and closed the channel. amqp: `ChannelError`. */
+export class ChannelError extends OperationalError {
+  override readonly code: string = 'CHANNEL_ERROR'
+}
+
+/** A published message could not be routed to any queue or was refused (nacked) by the broker. */
+export class PublishError extends OperationalError {
+  override readonly code: string = 'PUBLISH_ERROR'
+}
+
+/** Base of errors about encoding and decoding. kombu: `SerializationError`. */
+export class SerializationError extends KombuError {
+  override readonly code: string = 'SERIALIZATION_ERROR'
+}
+
+/** A value cannot be encoded. kombu: `EncodeError`. */
+export class EncodeError extends SerializationError {
+  override readonly code: string = 'ENCODE_ERROR'
+}
+
+/** Bytes cannot be decoded. kombu: `DecodeError`. */
+export class DecodeError extends SerializationError {
+  override readonly code: string = 'DECODE_ERROR'
+}
+
+/** The content type of a message is not in `acceptContent`. kombu: `ContentDisallowed`. */
+export class ContentDisallowed extends SerializationError {
+  override readonly code: string = 'CONTENT_DISALLOWED'
+}
+
+/** The package that a serializer or compression needs is not installed. kombu: `SerializerNotInstalled`. */
+export class SerializerNotInstalled extends SerializationError {
+  override readonly code: string = 'SERIALIZER_NOT_INSTALLED'
+}

@@ -1,0 +1,34 @@
+import { ImproperlyConfigured } from '../../errors.ts'
+import type { Transport } from '../transport.ts'
+
+/** Modules of the transports, by URL scheme; each is loaded when its scheme is first used. */
+const TRANSPORTS: ReadonlyMap<string, () => Promise<Transport>> = new Map([
+  ['memory', async () => (await import('./memory.ts')).memoryTransport],
+  ['sqlite', async () => (await import('./sqlite/transport.ts')).sqliteTransport],
+  ['redis', async () => (await import('./redis/transport.ts')).redisTransport],
+  ['rediss', async () => (await import('./redis/transport.ts')).redisTransport],
+  ['redis+socket', async () => (await import('./redis/transport.ts')).redisTransport],
+  ['sentinel', async () => (await import('./redis/transport.ts')).redisTransport],
+  ['amqp', async () => (await import('./amqp/transport.ts')).amqpTransport],
+  ['amqps', async () => (await import('./amqp/transport.ts')).amqpTransport],
+  ['pyamqp', async () => (await import('./amqp/transport.ts')).amqpTransport],
+])
+
+/** URL schemes that name a transport. */
+export const transportSchemes: readonly string[] = [...TRANSPORTS.keys()]
+
+/**
+ * The transport of a broker URL. Celery/kombu: `resolve_transport`.
+ * @throws ImproperlyConfigured when the scheme names none.
+ */
+export async function resolveTransport(url: string): Promise<Transport> {
+  const scheme = url.split('://', 1)[0] ?? ''
+  const load = TRANSPORTS.get(scheme.toLowerCase())
+  if (load === undefined) {
+    throw new ImproperlyConfigured(
+      `No broker transport is called ${JSON.stringify(scheme)}: the broker URL must begin with one of ` +
+        `${transportSchemes.map((known) => `${known}://`).join(', ')}`,
+    )
+  }
+  return load()
+}
