@@ -1,0 +1,96 @@
+/**
+ * Hooks: whoever wants to know connects a receiver, whoever knows sends. Celery: `celery.utils.dispatch.Signal`.
+ *
+ * A receiver that fails hurts nobody: its error is logged, and the others are called all the same.
+ */
+
+import type { Logger } from './logger.ts'
+
+/** Takes what is sent; may be async, in which case the sender waits for it. */
+export type Receiver<Payload> = (payload: Payload) => unknown
+
+/** How a receiver is connected. */
+export interface ConnectOptions {
+  /** Only what this sender sends: compared with the sender itself and with its `name`. Celery: `sender`. */
+  readonly sender?: unknown
+  /** A receiver with the same id is connected once only. Default: the receiver itself. Celery: `dispatch_uid`. */
+  readonly id?: unknown
+}
+
+interface Connection<Payload> {
+  readonly receiver: Receiver<Payload>
+  readonly sender: unknown
+  readonly id: unknown
+}
+
+/** What became of one receiver. */
+export interface SignalResponse<Payload> {
+  readonly receiver: Receiver<Payload>
+  /** What it returned; undefined when it failed. */
+  readonly value: unknown
+  /** What it threw. */
+  readonly error?: unknown
+}
+
+/** See the module's description. `Payload` holds the sender under `sender` if receivers may choose by it. */
+export class Signal<Payload extends object> {
+  /** Celery's name of the signal, e.g. `task_prerun`. */
+  readonly name: string
+  readonly #logger: Logger
+  #connections: readonly Connection<Payload>[] = []
+
+  constructor(name: string, logger: Logger) {
+    this.name = name
+    this.#logger = logger
+  }
+
+  /** Whether anybody listens. Ask before making a payload on a hot path. Celery: `has_listeners`. */
+  get hasReceivers(): boolean {
+    return this.#connections.length > 0
+  }
+
+  /** Connects a receiver and gives the function that disconnects it. */
+  connect(receiver: Receiver<Payload>, options: ConnectOptions = {}): () => void {
+    const connection = { receiver, sender: options.sender, id: options.id ?? receiver }
+    const known = this.#connections.some(
+      ({ id, sender }) => id === connection.id && sender === connection.sender,
+    )
+    if (!known) this.#connections = [...this.#connections, connection]
+    return () => {
+      this.#connections = this.#connections.filter((other) => other !== connection)
+    }
+  }
+
+  /** Disconnects a receiver, or the one with that id, from all senders. Says whether there was one. */
+  disconnect(receiverOrId: unknown): boolean {
+    const before = this.#connections.length
+    this.#connections = this.#connections.filter(
+      ({ receiver, id }) => receiver !== receiverOrId && id !== receiverOrId,
+    )
+    return this.#connections.length < before
+  }
+
+  /** Calls all receivers, one after the other, in the order in which they connected. It never rejects. */
+  async send(payload: Payload): Promise<SignalResponse<Payload>[]> {
+    const responses: SignalResponse<Payload>[] = []
+    for (const { receiver, sender } of this.#connections) {
+      if (sender !== undefined && !isSender(sender, payload)) continue
+      try {
+        responses.push({ receiver, value: await receiver(payload) })
+      } catch (error) {
+        this.#logger.error(`Receiver ${receiver.name || '(anonymous)'} of signal ${this.name} failed`, {
+          error,
+        })
+        responses.push({ receiver, value: undefined, error })
+      }
+    }
+    return responses
+  }
+}
+
+function isSender(wanted: unknown, payload: object): boolean {
+  if (!('sender' in payload)) return false
+  const { sender } = payload
+  if (sender === wanted) return true
+  return typeof sender === 'object' && sender !== null && 'name' in sender && sender.name === wanted
+}
