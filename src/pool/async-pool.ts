@@ -1,0 +1,159 @@
+import { JobContext } from './job-context.ts'
+import type {
+  Pool,
+  PoolFeatures,
+  PoolInfo,
+  PoolJob,
+  PoolOutcome,
+  PoolRunOptions,
+  Runner,
+  RunnerSource,
+} from './pool.ts'
+
+/**
+ * Runs up to `size` jobs at once on this event loop. With size 1 it is Celery's `solo` pool; Celery's eventlet and
+ * gevent are answered by it, too.
+ *
+ * A job is *waiting* (no slot was free), then *running*, then *settled*. JavaScript cannot be stopped from outside:
+ * at a hard time limit or on `terminate` the job's signal fires and its `run` settles at once, so its slot is free for
+ * others; whatever the code still does is ignored.
+ */
+export class AsyncPool implements Pool {
+  readonly features: PoolFeatures = { terminates: false, resizes: true, processes: false }
+  readonly #implementation: string
+  #size: number
+  #runner: Runner | undefined
+  #stopping = false
+  readonly #waiting = new Map<string, Entry>()
+  readonly #running = new Map<string, Entry>()
+  #idle: (() => void) | undefined
+  #stopped: Promise<void> | undefined
+
+  constructor(options: { readonly size: number; readonly implementation?: string }) {
+    this.#size = options.size
+    this.#implementation = options.implementation ?? 'async'
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  async start(source: RunnerSource): Promise<void> {
+    this.#runner = await source.create()
+  }
+
+  run(job: PoolJob, options?: PoolRunOptions): Promise<PoolOutcome> {
+    return new Promise((resolve) => {
+      const entry: Entry = {
+        job,
+        accepted: options?.accepted,
+        resolve,
+        context: new JobContext(),
+        timers: undefined,
+      }
+      if (this.#stopping) resolve({ kind: 'terminated', signal: 'SIGTERM' })
+      else if (this.#running.size < this.#size) this.#begin(entry)
+      else this.#waiting.set(job.id, entry)
+    })
+  }
+
+  terminate(id: string, signal: string): boolean {
+    const entry = this.#waiting.get(id) ?? this.#running.get(id)
+    if (entry === undefined) return false
+    entry.context.abort('terminate')
+    this.#settle(entry, { kind: 'terminated', signal })
+    return true
+  }
+
+  resize(size: number): Promise<void> {
+    this.#size = size
+    this.#fill()
+    return Promise.resolve()
+  }
+
+  info(): PoolInfo {
+    return {
+      implementation: this.#implementation,
+      maxConcurrency: this.#size,
+      processes: [],
+      running: this.#running.size,
+    }
+  }
+
+  stop(options: { readonly graceful: boolean }): Promise<void> {
+    this.#stopping = true
+    if (!options.graceful) this.#abortAll()
+    this.#stopped ??= this.#whenIdle().then(() => this.#runner?.close())
+    return this.#stopped
+  }
+
+  #abortAll(): void {
+    for (const entry of [...this.#waiting.values(), ...this.#running.values()]) {
+      entry.context.abort('shutdown')
+      this.#settle(entry, { kind: 'terminated', signal: 'SIGTERM' })
+    }
+  }
+
+  #whenIdle(): Promise<void> {
+    if (this.#running.size === 0 && this.#waiting.size === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#idle = resolve
+    })
+  }
+
+  #begin(entry: Entry): void {
+    const runner = this.#runner
+    if (runner === undefined)
+      throw new Error('AsyncPool.run: the pool was not started; await pool.start() first')
+    const { job, context } = entry
+    this.#running.set(job.id, entry)
+    if (job.softTimeLimit !== undefined || job.timeLimit !== undefined) this.#limit(entry)
+    entry.accepted?.(process.pid)
+    runner.run(job.data, context).then(
+      (value) => this.#settle(entry, { kind: 'returned', value }),
+      () => this.#settle(entry, { kind: 'lost', exitCode: undefined, signal: undefined }),
+    )
+  }
+
+  #limit(entry: Entry): void {
+    const { softTimeLimit, timeLimit } = entry.job
+    entry.timers = []
+    if (softTimeLimit !== undefined) {
+      entry.timers.push(setTimeout(() => entry.context.abort('soft'), softTimeLimit))
+    }
+    if (timeLimit !== undefined) {
+      const expire = (): void => {
+        entry.context.abort('timeout')
+        this.#settle(entry, { kind: 'timeout', limit: timeLimit })
+      }
+      entry.timers.push(setTimeout(expire, timeLimit))
+    }
+  }
+
+  #settle(entry: Entry, outcome: PoolOutcome): void {
+    const { id } = entry.job
+    if (this.#running.get(id) === entry) this.#running.delete(id)
+    else if (this.#waiting.get(id) === entry) this.#waiting.delete(id)
+    else return
+    if (entry.timers !== undefined) for (const timer of entry.timers) clearTimeout(timer)
+    entry.resolve(outcome)
+    this.#fill()
+    if (this.#idle !== undefined && this.#running.size === 0 && this.#waiting.size === 0) this.#idle()
+  }
+
+  #fill(): void {
+    for (const [id, entry] of this.#waiting) {
+      if (this.#running.size >= this.#size) return
+      this.#waiting.delete(id)
+      this.#begin(entry)
+    }
+  }
+}
+
+interface Entry {
+  readonly job: PoolJob
+  readonly accepted: ((pid: number) => void) | undefined
+  readonly resolve: (outcome: PoolOutcome) => void
+  readonly context: JobContext
+  timers: NodeJS.Timeout[] | undefined
+}

@@ -1,0 +1,26 @@
+import type { AbortReason } from './pool.ts'
+
+/**
+ * What a runner sees of the job it runs. The AbortSignal is made when somebody first looks at it: most jobs never do,
+ * and making one costs more than the rest of a pool's work for a job.
+ */
+export class JobContext {
+  #controller: AbortController | undefined
+  #reason: AbortReason | undefined
+
+  /** Fires when the job should end; `reason` is an `AbortReason`. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      if (this.#reason !== undefined) this.#controller.abort(this.#reason)
+    }
+    return this.#controller.signal
+  }
+
+  /** Fires the signal; later calls have no effect. */
+  abort(reason: AbortReason): void {
+    if (this.#reason !== undefined) return
+    this.#reason = reason
+    this.#controller?.abort(reason)
+  }
+}

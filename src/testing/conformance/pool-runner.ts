@@ -1,0 +1,36 @@
+import type { Runner } from '../../pool/pool.ts'
+import type { ConformanceJob } from './pool.ts'
+
+/** The runner of the pool suite: does what the job says. */
+export function createRunner(init: unknown): Promise<Runner> {
+  if (typeof init !== 'object' || init === null || !('greeting' in init)) {
+    return Promise.reject(new Error('the runner got no init data'))
+  }
+  return Promise.resolve({
+    run: (data, context) => perform(data as ConformanceJob, () => context.signal),
+    close: () => Promise.resolve(),
+  })
+}
+
+function perform(job: ConformanceJob, signal: () => AbortSignal): Promise<unknown> {
+  switch (job.do) {
+    case 'echo':
+      return Promise.resolve(job.value)
+    case 'pid':
+      return Promise.resolve(process.pid)
+    case 'until-aborted':
+      return new Promise((resolve) => {
+        const aborted = signal()
+        aborted.addEventListener('abort', () => resolve(aborted.reason), { once: true })
+        if (aborted.aborted) resolve(aborted.reason)
+      })
+    case 'ignore-abort':
+      return new Promise(() => {})
+    case 'spin':
+      for (;;) performance.now()
+    case 'exit':
+      return process.exit(job.code)
+    case 'reject':
+      return Promise.reject(new Error('the runner broke its promise'))
+  }
+}
