@@ -80,6 +80,56 @@ export class ChordError extends TaskError {
   override readonly code: string = 'CHORD_ERROR'
 }
 
+/** What a task throws to tell the worker something, and not because it failed. Celery: `TaskPredicate`. */
+export class TaskPredicate extends CeleryError {
+  override readonly code: string = 'TASK_PREDICATE'
+}
+
+/** The task was sent again, to be tried later. Thrown by `self.retry()`. Celery: `Retry`. */
+export class Retry extends TaskPredicate {
+  override readonly code: string = 'RETRY'
+  /** When the next attempt is due: seconds from the time of the retry, or a moment. */
+  readonly when: number | Date | undefined
+  /** The attempt ran eagerly, so nothing was sent; the caller applies `signature`. Celery: `is_eager`. */
+  readonly isEager: boolean
+  /** The call that is tried next. Celery: `sig`. */
+  readonly signature: unknown
+
+  constructor(
+    message?: string,
+    options: ErrorOptions & {
+      readonly when?: number | Date | undefined
+      readonly isEager?: boolean
+      readonly signature?: unknown
+    } = {},
+  ) {
+    const { when, cause } = options
+    const time = when instanceof Date ? `at ${when.toISOString()}` : when === undefined ? '' : `in ${when}s`
+    const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : (message ?? '')
+    super(`Retry${time && ` ${time}`}${reason && `: ${reason}`}`, 'cause' in options ? { cause } : {})
+    this.when = when
+    this.isEager = options.isEager ?? false
+    this.signature = options.signature
+  }
+}
+
+/** Nothing is stored for this run and the message counts as done. Celery: `Ignore`. */
+export class Ignore extends TaskPredicate {
+  override readonly code: string = 'IGNORE'
+}
+
+/** The message is given back to the broker: put into its queue again, or dropped. Needs `acksLate`. Celery: `Reject`. */
+export class Reject extends TaskPredicate {
+  override readonly code: string = 'REJECT'
+  /** Default false. */
+  readonly requeue: boolean
+
+  constructor(reason?: string, options: ErrorOptions & { readonly requeue?: boolean } = {}) {
+    super(reason, 'cause' in options ? { cause: options.cause } : {})
+    this.requeue = options.requeue ?? false
+  }
+}
+
 /** Arguments did not pass a task's `input` schema. */
 export class InvalidArguments extends TaskError {
   override readonly code: string = 'INVALID_ARGUMENTS'
