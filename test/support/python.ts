@@ -1,0 +1,128 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { CleanupContext } from './cleanup.ts'
+import { findProgram } from './require-server.ts'
+import type { RunningProcess } from './spawn.ts'
+import { startProcess } from './spawn.ts'
+
+export interface Python {
+  /** The interpreter, which has Celery. */
+  readonly path: string
+  /** The version of Celery. */
+  readonly celery: string
+}
+
+export interface PythonOptions {
+  readonly env?: Readonly<Record<string, string>>
+  /** Milliseconds until the script is killed; default 60 s. */
+  readonly timeout?: number
+}
+
+export interface PythonWorkerOptions {
+  /** The file with the Python app; its folder is the working folder, its name the module of `-A`. */
+  readonly app: string
+  /** Words after `worker`; `-l INFO` is there already. */
+  readonly args?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+}
+
+let found: Python | undefined | false
+
+/**
+ * The Python that the interop tests talk to: `CELERIAC_TEST_PYTHON`, or the environment that `npm test` has made in
+ * `.cache/python`, or the Python of the system, whichever has Celery first.
+ */
+export function findPython(): Python | undefined {
+  found ??= candidates().map(withCelery).find(Boolean) ?? false
+  return found || undefined
+}
+
+/** Test options that skip a test where no Python has Celery. Under `CI` nothing is skipped. */
+export function needsPython(): { skip: string | false } {
+  return { skip: findPython() || process.env['CI'] ? false : 'Python Celery not installed' }
+}
+
+/** Runs a Python script (a file ending in `.py`, or the code itself); answers what it printed. */
+export async function runPython(
+  script: string,
+  args: readonly string[] = [],
+  { env, timeout = 60_000 }: PythonOptions = {},
+): Promise<string> {
+  const source = script.endsWith('.py') ? [script] : ['-c', script]
+  const running = startProcess(requirePython().path, [...source, ...args], {
+    env: { ...PYTHON_ENV, ...env, ...(script.endsWith('.py') ? { PYTHONPATH: dirname(script) } : {}) },
+  })
+  const timer = setTimeout(() => void running.kill(), timeout)
+  const end = await running.wait()
+  clearTimeout(timer)
+  if (end !== 0) {
+    throw new Error(`The Python script ended with ${end}:\n${running.output()}`)
+  }
+  return running.output()
+}
+
+/** Starts a real Celery worker and waits until it is ready. `stop` is a warm shutdown. */
+export async function startPythonWorker(
+  t: CleanupContext | undefined,
+  { app, args = [], env }: PythonWorkerOptions,
+): Promise<RunningProcess> {
+  const worker = startPythonCelery(t, {
+    app,
+    args: ['worker', '-l', 'INFO', ...args],
+    ...(env ? { env } : {}),
+  })
+  await worker.waitForOutput(/ ready\.\s/, { timeout: 30_000 })
+  return worker
+}
+
+/** Starts any command of Python's `celery` (`beat`, `inspect ping`, `events --dump`, …) without waiting. */
+export function startPythonCelery(
+  t: CleanupContext | undefined,
+  { app, args = [], env }: PythonWorkerOptions,
+): RunningProcess {
+  const module = basename(app, '.py')
+  return startProcess(requirePython().path, ['-m', 'celery', '-A', module, ...args], {
+    t,
+    cwd: dirname(app),
+    env: { ...PYTHON_ENV, ...env },
+  })
+}
+
+const PYTHON_ENV: Readonly<Record<string, string>> = {
+  PYTHONUNBUFFERED: '1',
+  PYTHONDONTWRITEBYTECODE: '1',
+  // Celery only warns about root, but some settings make it refuse.
+  C_FORCE_ROOT: '1',
+}
+
+function requirePython(): Python {
+  const python = findPython()
+  if (!python) {
+    throw new Error(
+      'No Python with Celery. `npm test` makes one in .cache/python; or name one in CELERIAC_TEST_PYTHON.',
+    )
+  }
+  return python
+}
+
+function candidates(): string[] {
+  const own = join(dirname(fileURLToPath(import.meta.url)), '../../.cache/python/bin/python')
+  const system = ['/usr/bin/python3', findProgram('python3')]
+  return [process.env['CELERIAC_TEST_PYTHON'], own, ...system].filter((path) => path !== undefined)
+}
+
+function withCelery(path: string): Python | undefined {
+  if (!existsSync(path)) {
+    return undefined
+  }
+  try {
+    const code = 'import celery, redis; print(celery.__version__)'
+    const celery = execFileSync(path, ['-c', code], { stdio: ['ignore', 'pipe', 'ignore'] })
+    return { path, celery: celery.toString().trim() }
+  } catch {
+    // This one has no Celery; the next may.
+    return undefined
+  }
+}
