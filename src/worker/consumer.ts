@@ -1,0 +1,233 @@
+import { ConnectionError, OperationalError } from '../errors.ts'
+import type { Delivery } from '../messaging/message.ts'
+import type { Channel, ConsumerHandle, Transport, TransportOptions } from '../messaging/transport.ts'
+import type { IntervalPolicy } from '../util/backoff.ts'
+import { intervals } from '../util/backoff.ts'
+import type { Logger } from '../util/logger.ts'
+import { sanitizeUrl } from '../util/url.ts'
+import { Session } from './session.ts'
+
+/** A queue to consume: an entity of `messaging/entity.ts`, as far as it matters here. */
+export interface ConsumedQueue {
+  readonly name: string
+  /** Makes the queue, its exchange and its bindings known to the broker. */
+  declare(channel: Channel): Promise<void>
+  readonly consumerArguments?: Readonly<Record<string, unknown>> | undefined
+}
+
+/** What a consumer needs; wired by the worker. */
+export interface ConsumerOptions {
+  /** Brokers to try, one after the other. */
+  readonly candidates: readonly TransportOptions[]
+  readonly resolve: (url: string) => Promise<Transport>
+  readonly queues: readonly ConsumedQueue[]
+  /** Prefetch count for a new connection. */
+  readonly prefetch: () => number
+  /** Gets every message, with the session it must be settled on. Must not throw. */
+  readonly deliver: (delivery: Delivery, session: Session) => void
+  /** Told when a session was lost: what it delivered will be delivered again by the broker. */
+  readonly lost: (session: Session) => void
+  readonly retry: RetryOptions
+  readonly logger: Logger
+}
+
+/** When to try again. */
+export interface RetryOptions {
+  /** After a connection was lost. Celery: `broker_connection_retry`. */
+  readonly enabled: boolean
+  /** When the first connection fails. Celery: `broker_connection_retry_on_startup`. */
+  readonly onStartup: boolean
+  /** `maxRetries` is Celery's `broker_connection_max_retries`. */
+  readonly policy: IntervalPolicy
+}
+
+/**
+ * Keeps a worker connected to its broker and consuming.
+ *
+ * *Connecting*: candidates are tried in turn, with growing pauses, until one accepts (or the retries are used up).
+ * *Consuming*: deliveries flow. When the connection or the channel is gone, or the broker cancels a consumer: the
+ * session is declared lost, and back to *connecting*. *Quiet*: consumers are cancelled, settlements still go out (a
+ * worker that finishes its tasks). *Closed*: for good, by `close()` or because the retries are used up (`failed`).
+ */
+export class Consumer {
+  readonly #options: ConsumerOptions
+  readonly #stop = new AbortController()
+  readonly #failed = Promise.withResolvers<never>()
+  #session: Session | undefined
+  #handles: ConsumerHandle[] = []
+  #attempt = 0
+  #quiet = false
+  #supervision: Promise<void> = Promise.resolve()
+  /** How often a connection was lost and made again. */
+  reconnects = 0
+
+  constructor(options: ConsumerOptions) {
+    this.#options = options
+    this.#failed.promise.catch(() => {
+      // Whoever cares awaits `failed`; nobody caring is no unhandled rejection.
+    })
+  }
+
+  /** Rejects when the broker cannot be reached any more; never settles otherwise. */
+  get failed(): Promise<never> {
+    return this.#failed.promise
+  }
+
+  /** The session messages come from now; undefined while there is none. */
+  get session(): Session | undefined {
+    return this.#session
+  }
+
+  /** Settles when messages can come; rejects when no broker could be reached. */
+  async start(): Promise<void> {
+    const { retry } = this.#options
+    await this.#connect(retry.onStartup ? retry.policy : undefined)
+    this.#supervision = this.#supervise()
+  }
+
+  /** Tells the broker a new prefetch count, if there is a broker. */
+  applyPrefetch(): void {
+    const session = this.#session
+    if (session === undefined || session.lost) return
+    session.channel.prefetch(this.#options.prefetch()).catch((error: unknown) => {
+      if (!session.lost)
+        this.#options.logger.warn(`consumer: cannot change the prefetch count: ${String(error)}`)
+    })
+  }
+
+  /** Drops the connection on purpose, so that it is made again. */
+  async rebuild(): Promise<void> {
+    await this.#session?.connection.close()
+  }
+
+  /** No more messages come; what was delivered can still be settled. */
+  async stopConsuming(): Promise<void> {
+    this.#quiet = true
+    const handles = this.#handles
+    this.#handles = []
+    if (this.#session?.lost !== false) return
+    await Promise.allSettled(handles.map((handle) => handle.cancel()))
+  }
+
+  /** Sends what is still to be settled, gives back the rest, disconnects. Idempotent. */
+  async close(): Promise<void> {
+    this.#quiet = true
+    this.#stop.abort()
+    const session = this.#session
+    this.#session = undefined
+    if (session !== undefined && !session.lost) {
+      await session.drain()
+      session.lost = true
+      await session.channel.close()
+      await session.connection.close()
+    }
+    await this.#supervision
+  }
+
+  async #supervise(): Promise<void> {
+    const { logger, retry, lost } = this.#options
+    while (this.#session !== undefined) {
+      const session = this.#session
+      const reason = await Promise.race([session.connection.closed, session.channel.closed])
+      if (this.#stop.signal.aborted) return
+      session.lost = true
+      this.#session = undefined
+      lost(session)
+      await session.connection.close()
+      if (this.#quiet) return
+      logger.warn('consumer: Connection to broker lost. Trying to re-establish the connection...', {
+        reason: reason?.message ?? 'closed',
+      })
+      try {
+        if (!retry.enabled) throw reason ?? new ConnectionError('the connection to the broker was closed')
+        await this.#connect(retry.policy)
+        this.reconnects += 1
+      } catch (error) {
+        if (!this.#stop.signal.aborted) this.#failed.reject(error)
+        return
+      }
+    }
+  }
+
+  /** Tries candidates in turn until one works. Without a policy every candidate is tried once. */
+  async #connect(policy: IntervalPolicy | undefined): Promise<void> {
+    const { candidates, logger } = this.#options
+    const pauses = intervals(policy ?? { start: 0, step: 0, max: 0, maxRetries: candidates.length - 1 })
+    for (let retries = 0; ; retries += 1) {
+      const options = candidates[this.#attempt++ % candidates.length]
+      if (options === undefined) throw new ConnectionError('no broker is configured: set brokerUrl')
+      try {
+        const session = await this.#open(options)
+        if (this.#stop.signal.aborted) return await session.connection.close()
+        this.#session = session
+        return
+      } catch (error) {
+        if (this.#stop.signal.aborted || !isRecoverable(error)) throw error
+        const url = sanitizeUrl(options.url)
+        const pause = pauses.next()
+        if (pause.done === true) {
+          throw new ConnectionError(`Cannot connect to ${url}: ${messageOf(error)}`, { cause: error })
+        }
+        const max = policy?.maxRetries
+        const times = max === undefined ? '' : ` (${retries + 1}/${max})`
+        logger.error(
+          `consumer: Cannot connect to ${url}: ${messageOf(error)}.\n` +
+            `Trying again in ${(pause.value / 1000).toFixed(2)} seconds...${times}`,
+        )
+        await this.#pause(pause.value)
+      }
+    }
+  }
+
+  async #open(options: TransportOptions): Promise<Session> {
+    const { resolve, queues, prefetch, deliver, logger } = this.#options
+    const transport = await resolve(options.url)
+    const connection = await transport.connect(options)
+    try {
+      const channel = await connection.openChannel()
+      const session = new Session(connection, channel, logger)
+      await Promise.all(queues.map((queue) => queue.declare(channel)))
+      await channel.prefetch(prefetch())
+      logger.info(`Connected to ${sanitizeUrl(options.url)}`)
+      this.#handles = []
+      for (const queue of queues) {
+        const handle = await channel.consume(queue.name, (delivery) => deliver(delivery, session), {
+          ...(queue.consumerArguments === undefined ? {} : { arguments: queue.consumerArguments }),
+          cancelled: (reason) => {
+            logger.warn(`consumer: the broker cancelled the consumer of ${queue.name}: ${reason.message}`)
+            void connection.close()
+          },
+        })
+        this.#handles.push(handle)
+      }
+      return session
+    } catch (error) {
+      await connection.close()
+      throw error
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    const { signal } = this.#stop
+    return new Promise((resolve, reject) => {
+      const stopped = (): void => {
+        clearTimeout(timer)
+        reject(new ConnectionError('the worker stops'))
+      }
+      const timer = setTimeout(() => {
+        signal.removeEventListener('abort', stopped)
+        resolve()
+      }, ms)
+      signal.addEventListener('abort', stopped, { once: true })
+    })
+  }
+}
+
+/** Whether trying again can help: not when a setting is wrong or a package is missing. */
+function isRecoverable(error: unknown): boolean {
+  return error instanceof OperationalError && error.recoverable
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

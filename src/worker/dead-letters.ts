@@ -1,0 +1,92 @@
+import type { Delivery, OutgoingMessage } from '../messaging/message.ts'
+import type { Logger } from '../util/logger.ts'
+import type { Session } from './session.ts'
+
+/** Header that tells why a message is in the dead-letter queue, and where it came from. */
+export const DEATH_HEADER = 'celeriac_death'
+
+/** Value of `DEATH_HEADER`. */
+export interface Death {
+  /** Kind of problem: `undecodable`, `unknown-message`, `unknown-task`, `invalid`, `disallowed`, `too-often`. */
+  readonly reason: string
+  /** The same for people. */
+  readonly detail: string
+  readonly queue: string
+  readonly exchange: string
+  readonly routing_key: string
+  /** ISO 8601. */
+  readonly time: string
+  /** Node name of the worker. */
+  readonly worker: string
+}
+
+/**
+ * Keeps messages that nobody can run, with the reason, where people can look at them and send them again.
+ * Celery throws them away.
+ */
+export class DeadLetters {
+  readonly #queue: string | undefined
+  readonly #hostname: string
+  readonly #logger: Logger
+  /** The queue is declared once per session. */
+  readonly #declared = new WeakMap<Session, Promise<unknown>>()
+  /** How many were buried. */
+  count = 0
+
+  /** @param options `queue` undefined: nothing is kept, as in Celery. */
+  constructor(options: { readonly queue: string | undefined; readonly hostname: string; readonly logger: Logger }) {
+    this.#queue = options.queue
+    this.#hostname = options.hostname
+    this.#logger = options.logger
+  }
+
+  /**
+   * Stores a copy, then settles the message. When the copy cannot be stored the message is not settled: the broker
+   * still has it, and the next connection brings it again.
+   */
+  async bury(delivery: Delivery, session: Session, reason: string, detail: string): Promise<void> {
+    this.count += 1
+    const queue = this.#queue
+    if (queue === undefined || delivery.queue === queue) {
+      session.settle(delivery.tag, 'reject')
+      return
+    }
+    const death: Death = {
+      reason,
+      detail,
+      queue: delivery.queue,
+      exchange: delivery.exchange,
+      routing_key: delivery.routingKey,
+      time: new Date().toISOString(),
+      worker: this.#hostname,
+    }
+    try {
+      await this.#declare(session, queue)
+      await session.channel.publish(copyOf(delivery, death), { exchange: '', routingKey: queue })
+      session.settle(delivery.tag, 'ack')
+    } catch (error) {
+      if (!session.lost) {
+        this.#logger.error(`Cannot move a message of ${delivery.queue} to ${queue}; it stays with the broker`, { error })
+      }
+    }
+  }
+
+  #declare(session: Session, queue: string): Promise<unknown> {
+    let declared = this.#declared.get(session)
+    if (declared === undefined) {
+      declared = session.channel.declareQueue({ name: queue, durable: true, exclusive: false, autoDelete: false, arguments: {} })
+      this.#declared.set(session, declared)
+    }
+    return declared
+  }
+}
+
+function copyOf(delivery: Delivery, death: Death): OutgoingMessage {
+  // An expiration would let the broker drop the copy as well.
+  const { expiration: _, ...properties } = delivery.properties
+  return {
+    body: delivery.body,
+    properties: { ...properties, deliveryMode: 2 },
+    headers: { ...delivery.headers, [DEATH_HEADER]: death },
+  }
+}

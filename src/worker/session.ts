@@ -1,0 +1,62 @@
+import type { DeliveryTag } from '../messaging/message.ts'
+import type { Channel, TransportConnection } from '../messaging/transport.ts'
+import { Coalescer } from '../util/coalescer.ts'
+import type { Logger } from '../util/logger.ts'
+import type { Settlement } from './settlement.ts'
+
+/**
+ * One connection of the worker to its broker, from connecting to losing it. Messages are settled on the session that
+ * delivered them; when that is gone, the broker gives them to somebody (perhaps us) again.
+ *
+ * Settlements of one turn of the event loop leave together.
+ */
+export class Session {
+  readonly connection: TransportConnection
+  readonly channel: Channel
+  readonly #logger: Logger
+  readonly #settlements: Coalescer<readonly [DeliveryTag, Settlement]>
+  readonly #sending = new Set<Promise<void>>()
+  /** The connection is gone: nothing can be settled any more. */
+  lost = false
+
+  constructor(connection: TransportConnection, channel: Channel, logger: Logger) {
+    this.connection = connection
+    this.channel = channel
+    this.#logger = logger
+    this.#settlements = new Coalescer((items) => this.#send(items))
+  }
+
+  /** Tells the broker, with the others of this turn. */
+  settle(tag: DeliveryTag, settlement: Settlement): void {
+    if (!this.lost) this.#settlements.add([tag, settlement])
+  }
+
+  /** Settles when the broker was told everything. */
+  async drain(): Promise<void> {
+    this.#settlements.flushNow()
+    while (this.#sending.size > 0) await Promise.all(this.#sending)
+  }
+
+  #send(items: readonly (readonly [DeliveryTag, Settlement])[]): void {
+    const tags: Record<Settlement, DeliveryTag[]> = { ack: [], reject: [], requeue: [] }
+    for (const [tag, settlement] of items) tags[settlement].push(tag)
+    const { channel } = this
+    if (tags.ack.length > 0) this.#track(channel.ack(tags.ack), 'ack', tags.ack.length)
+    if (tags.reject.length > 0) {
+      this.#track(channel.reject(tags.reject, { requeue: false }), 'reject', tags.reject.length)
+    }
+    if (tags.requeue.length > 0) {
+      this.#track(channel.reject(tags.requeue, { requeue: true }), 'requeue', tags.requeue.length)
+    }
+  }
+
+  #track(sent: Promise<void>, what: Settlement, count: number): void {
+    const tracked = sent
+      .catch((error: unknown) => {
+        // The broker still has them and will deliver them again: worth a line, no reason to stop.
+        this.#logger.warn(`Couldn't ${what} ${count} messages, reason: ${String(error)}`)
+      })
+      .finally(() => this.#sending.delete(tracked))
+    this.#sending.add(tracked)
+  }
+}

@@ -1,0 +1,77 @@
+import type { Logger, LogLevel } from '../util/logger.ts'
+
+/**
+ * The worker's lines about tasks, in Celery's wording, because people search their logs for it. Texts are made only
+ * when somebody reads them.
+ */
+export class TaskLog {
+  readonly #logger: Logger
+
+  constructor(logger: Logger) {
+    this.#logger = logger
+  }
+
+  /** Whether results need to be shown at all. */
+  get showsResults(): boolean {
+    return this.#logger.isEnabled('INFO')
+  }
+
+  /** Celery: `LOG_RECEIVED`. */
+  received(name: string, id: string): void {
+    if (this.#logger.isEnabled('INFO')) this.#logger.info(`Task ${name}[${id}] received`)
+  }
+
+  /** Celery: `Task accepted`. */
+  accepted(name: string, id: string, pid: number): void {
+    if (this.#logger.isEnabled('DEBUG')) this.#logger.debug(`Task accepted: ${name}[${id}] pid:${pid}`)
+  }
+
+  /** Celery: `LOG_SUCCESS`; `runtime` in milliseconds. */
+  succeeded(name: string, id: string, runtime: number, result: string): void {
+    if (!this.#logger.isEnabled('INFO')) return
+    this.#logger.info(`Task ${name}[${id}] succeeded in ${runtime / 1000}s: ${result}`)
+  }
+
+  /** Celery: `LOG_FAILURE`, or at level INFO and without traceback for errors that the task `throws`. */
+  failed(name: string, id: string, error: string, traceback: string, kind: 'unexpected' | 'expected'): void {
+    if (kind === 'expected') this.#line('INFO', `Task ${name}[${id}] raised expected: ${error}`)
+    else this.#line('ERROR', `Task ${name}[${id}] raised unexpected: ${error}\n${traceback}`)
+  }
+
+  /** Celery: `LOG_INTERNAL_ERROR`. */
+  internalError(name: string, id: string, error: string, traceback: string): void {
+    this.#line('CRITICAL', `Task ${name}[${id}] INTERNAL ERROR: ${error}\n${traceback}`)
+  }
+
+  /** Celery: `LOG_RETRY`. */
+  retried(name: string, id: string, reason: string): void {
+    this.#line('INFO', `Task ${name}[${id}] retry: ${reason}`)
+  }
+
+  /** Celery: `LOG_IGNORED`. */
+  ignored(name: string, id: string): void {
+    this.#line('INFO', `Task ${name}[${id}] ignored`)
+  }
+
+  /** Celery: `LOG_REJECTED`. */
+  rejected(name: string, id: string, reason: string): void {
+    this.#line('WARNING', `Task ${name}[${id}] rejected: ${reason}`)
+  }
+
+  /** Celery: `Discarding revoked task`. */
+  discarded(name: string, id: string, reason: 'revoked' | 'expired'): void {
+    this.#line('INFO', `Discarding ${reason} task: ${name}[${id}]`)
+  }
+
+  /** Celery: `Hard time limit (%ss) exceeded for %s[%s]`; `limit` in milliseconds. */
+  timedOut(name: string, id: string, limit: number): void {
+    this.#line('ERROR', `Hard time limit (${limit / 1000}s) exceeded for ${name}[${id}]`)
+  }
+
+  #line(level: LogLevel, text: string): void {
+    if (level === 'INFO') this.#logger.info(text)
+    else if (level === 'WARNING') this.#logger.warn(text)
+    else if (level === 'CRITICAL') this.#logger.critical(text)
+    else this.#logger.error(text)
+  }
+}
