@@ -1,0 +1,153 @@
+/**
+ * Options of a task: as users write them (`UserTaskOptions`), and resolved (`TaskOptions`), where the settings have
+ * filled in what was left open and durations are milliseconds. Celery: attributes of a Task class.
+ */
+import type { Duration } from '../util/duration.ts'
+import type { StandardSchema } from './standard-schema.ts'
+
+/** A class of errors, for `instanceof`. */
+export type ErrorClass = abstract new (...args: never[]) => Error
+
+/** The settings that tasks and calls look at, in the units of the settings (seconds). */
+export interface TaskSettings {
+  readonly taskSerializer: string
+  readonly taskCompression: string | undefined
+  readonly taskDefaultRateLimit: string | number | undefined
+  readonly taskDefaultPriority: number | undefined
+  readonly taskTimeLimit: number | undefined
+  readonly taskSoftTimeLimit: number | undefined
+  readonly taskTrackStarted: boolean
+  readonly taskAcksLate: boolean
+  readonly taskAcksOnFailureOrTimeout: boolean
+  readonly taskAcksOnFailure: boolean | undefined
+  readonly taskAcksOnTimeout: boolean | undefined
+  readonly taskRejectOnWorkerLost: boolean | undefined
+  readonly taskIgnoreResult: boolean
+  readonly taskStoreEagerResult: boolean
+  readonly taskStoreErrorsEvenIfIgnored: boolean
+  readonly taskAlwaysEager: boolean
+  readonly taskEagerPropagates: boolean
+  readonly taskInheritParentPriority: boolean
+  readonly taskAllowErrorCbOnChordHeader: boolean
+  readonly taskProtocol: number
+  readonly resultChordRetryInterval: number
+  readonly resultChordJoinTimeout: number
+}
+
+/** Options that become options of every call of the task. */
+export interface TaskPublishOptions {
+  readonly queue?: string
+  readonly exchange?: string
+  readonly routingKey?: string
+  /** 0–255. */
+  readonly priority?: number
+  /** Seconds (or a text with a unit) after which a waiting call is worthless. */
+  readonly expires?: Duration
+  /** Name of a serializer: `json`, `yaml`, `msgpack`, … */
+  readonly serializer?: string
+  /** 1 transient, 2 persistent. */
+  readonly deliveryMode?: 1 | 2
+  /** Name of a compression: `gzip`, `zstd`, … */
+  readonly compression?: string
+  /** Hard limit in seconds (or a text with a unit): the process that runs the task is killed. */
+  readonly timeLimit?: Duration
+  /** Soft limit in seconds (or a text with a unit): `self.signal` fires. Not above `timeLimit`. */
+  readonly softTimeLimit?: Duration
+  readonly mandatory?: boolean
+  readonly immediate?: boolean
+}
+
+/** Options of a task as users write them; all may be left out. */
+export interface UserTaskOptions extends TaskPublishOptions {
+  /** The name under which it is called; must be the same for everybody. Default: `<module>.<function>`. */
+  readonly name?: string
+  /** Pass the running call (`self`) as first argument. Default false. */
+  readonly bind?: boolean
+  /** Names of the parameters (without `self`), so that Python can call with named arguments. */
+  readonly params?: readonly string[]
+  /** Check the number and names of arguments before sending. Default: the app's `strictTyping` (true). */
+  readonly typing?: boolean
+  /** Standard Schema of the argument list (zod's `z.tuple`, …), checked before sending and before running. */
+  readonly input?: StandardSchema
+  /** How many retries there are; null: endless. Default 3. */
+  readonly maxRetries?: number | null
+  /** Seconds between attempts unless said otherwise. Default 180. */
+  readonly defaultRetryDelay?: Duration
+  /** Errors after which the task is tried again by itself. */
+  readonly autoretryFor?: readonly ErrorClass[]
+  /** Exceptions from `autoretryFor`. */
+  readonly dontAutoretryFor?: readonly ErrorClass[]
+  /** Further options of those retries. */
+  readonly retryKwargs?: { readonly maxRetries?: number | null; readonly countdown?: Duration }
+  /** Delay that doubles from retry to retry: true starts at one second, a number at so many. Default false. */
+  readonly retryBackoff?: boolean | number
+  /** The longest such delay. Default 600 seconds. */
+  readonly retryBackoffMax?: Duration
+  /** Take a random delay between 0 and the one reckoned. Default true. */
+  readonly retryJitter?: boolean
+  /** Calls per second (number) or `'10/s'`, `'10/m'`, `'10/h'`, per worker. */
+  readonly rateLimit?: number | string
+  /** Do not store results. */
+  readonly ignoreResult?: boolean
+  /** Record the calls that a run sends as its children. Default true. */
+  readonly trail?: boolean
+  /** Send events about this task. Default true. */
+  readonly sendEvents?: boolean
+  readonly storeErrorsEvenIfIgnored?: boolean
+  readonly storeEagerResult?: boolean
+  /** Store the state STARTED. */
+  readonly trackStarted?: boolean
+  /** Acknowledge the message after the run instead of before. */
+  readonly acksLate?: boolean
+  readonly acksOnFailureOrTimeout?: boolean
+  readonly acksOnFailure?: boolean
+  readonly acksOnTimeout?: boolean
+  /** Put the message back when the process that ran it died. Needs `acksLate`. */
+  readonly rejectOnWorkerLost?: boolean
+  /** Errors that are expected: logged without traceback. */
+  readonly throws?: readonly ErrorClass[]
+  /** Characters of a result shown in logs and events. Default 1024. */
+  readonly resultreprMaxsize?: number
+  /** Another name for logs, chosen per call. Celery: `shadow_name`. */
+  readonly shadowName?: (
+    args: readonly unknown[],
+    kwargs: Readonly<Record<string, unknown>>,
+  ) => string | undefined
+}
+
+/** Options of a task, resolved. Durations are milliseconds. */
+export interface TaskOptions {
+  readonly bind: boolean
+  readonly params: readonly string[] | undefined
+  readonly typing: boolean
+  readonly input: StandardSchema | undefined
+  /** Infinity: endless. */
+  readonly maxRetries: number
+  readonly defaultRetryDelay: number
+  readonly autoretryFor: readonly ErrorClass[]
+  readonly dontAutoretryFor: readonly ErrorClass[]
+  readonly retryKwargs: { readonly maxRetries: number | undefined; readonly countdown: number | undefined }
+  /** Milliseconds of the first backoff; undefined: none. */
+  readonly retryBackoff: number | undefined
+  readonly retryBackoffMax: number
+  readonly retryJitter: boolean
+  readonly rateLimit: number | string | undefined
+  readonly ignoreResult: boolean
+  readonly trail: boolean
+  readonly sendEvents: boolean
+  readonly storeErrorsEvenIfIgnored: boolean
+  readonly storeEagerResult: boolean
+  readonly serializer: string
+  readonly timeLimit: number | undefined
+  readonly softTimeLimit: number | undefined
+  readonly trackStarted: boolean
+  readonly acksLate: boolean
+  readonly acksOnFailure: boolean
+  readonly acksOnTimeout: boolean
+  readonly rejectOnWorkerLost: boolean
+  readonly throws: readonly ErrorClass[]
+  readonly resultreprMaxsize: number
+  readonly shadowName: UserTaskOptions['shadowName']
+  /** What the task says about its calls, in wire form and seconds; only what was set. */
+  readonly publish: Readonly<Record<string, unknown>>
+}
