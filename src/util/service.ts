@@ -2,27 +2,30 @@
  * What can be started and stopped, any number of times and from anywhere.
  *
  * States: **idle** → `start()` → **starting** → **running** → `stop()` → **stopping** → **idle**.
- * A second `start()` or `stop()` joins the one under way. `stop()` while starting waits for the start and then stops;
- * `start()` while stopping waits for the stop and then starts. A start that fails leads back to **idle**.
+ * Requests are carried out in the order in which they come: `stop()` while starting waits for the start, `start()` while
+ * stopping waits for the stop, and a second `start()` or `stop()` joins the one before. A start that fails leads back
+ * to **idle** and can be tried again.
  */
 
 /** Where a `Service` is in its life. */
 export type ServiceState = 'idle' | 'starting' | 'running' | 'stopping'
 
+/** What happens on start and on stop; each runs only when it is its turn. */
+export interface ServiceHooks {
+  start(): Promise<void> | void
+  stop(): Promise<void> | void
+}
+
 /** See the module's description. */
 export class Service implements AsyncDisposable {
-  readonly #begin: () => Promise<void> | void
-  readonly #end: () => Promise<void> | void
+  readonly #hooks: ServiceHooks
   #state: ServiceState = 'idle'
-  #current: Promise<void> = Promise.resolve()
+  #requested: 'start' | 'stop' = 'stop'
+  #latest: Promise<void> = Promise.resolve()
+  #pending = 0
 
-  /** @param hooks what happens on start and on stop; each runs only when it is its turn. */
-  constructor(hooks: {
-    readonly start: () => Promise<void> | void
-    readonly stop: () => Promise<void> | void
-  }) {
-    this.#begin = hooks.start
-    this.#end = hooks.stop
+  constructor(hooks: ServiceHooks) {
+    this.#hooks = hooks
   }
 
   get state(): ServiceState {
@@ -34,32 +37,54 @@ export class Service implements AsyncDisposable {
   }
 
   /** @throws what the start hook throws. */
-  async start(): Promise<void> {
-    while (this.#state === 'stopping') await settled(this.#current)
-    if (this.#state === 'idle') this.#current = this.#run('starting', this.#begin, 'running')
-    await this.#current
+  start(): Promise<void> {
+    return this.#request('start')
   }
 
   /** @throws what the stop hook throws; the service is idle nevertheless. */
-  async stop(): Promise<void> {
-    while (this.#state === 'starting') await settled(this.#current)
-    if (this.#state === 'idle') return
-    if (this.#state === 'running') this.#current = this.#run('stopping', this.#end, 'idle')
-    await this.#current
+  stop(): Promise<void> {
+    return this.#request('stop')
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop()
   }
 
-  async #run(during: ServiceState, hook: () => Promise<void> | void, after: ServiceState): Promise<void> {
-    this.#state = during
-    let next: ServiceState = 'idle'
+  #request(request: 'start' | 'stop'): Promise<void> {
+    if (request !== this.#requested) {
+      this.#requested = request
+      const earlier = this.#pending++ > 0 ? this.#latest : undefined
+      this.#latest = request === 'start' ? this.#begin(earlier) : this.#end(earlier)
+    }
+    return this.#latest
+  }
+
+  async #begin(earlier: Promise<void> | undefined): Promise<void> {
+    if (earlier !== undefined) await settled(earlier)
+    this.#state = 'starting'
     try {
-      await hook()
-      next = after
+      await this.#hooks.start()
+      this.#state = 'running'
+    } catch (error) {
+      this.#state = 'idle'
+      // Unless somebody asked for a stop meanwhile, the next start is a new attempt.
+      if (this.#pending === 1) this.#requested = 'stop'
+      throw error
     } finally {
-      this.#state = next
+      this.#pending--
+    }
+  }
+
+  async #end(earlier: Promise<void> | undefined): Promise<void> {
+    if (earlier !== undefined) await settled(earlier)
+    try {
+      if (this.#state === 'running') {
+        this.#state = 'stopping'
+        await this.#hooks.stop()
+      }
+    } finally {
+      this.#state = 'idle'
+      this.#pending--
     }
   }
 }
