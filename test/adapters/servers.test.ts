@@ -4,7 +4,6 @@ import type { Socket } from 'node:net'
 import { createConnection } from 'node:net'
 import { test } from 'node:test'
 import { eventually, eventuallyValue } from '../support/eventually.ts'
-import { findPython, needsPython, runPython } from '../support/python.ts'
 import { needs } from '../support/require-server.ts'
 import type { Rabbitmq } from '../support/servers/rabbitmq.ts'
 import { environmentOf, startRabbitmq } from '../support/servers/rabbitmq.ts'
@@ -95,12 +94,6 @@ test('the proxy forwards, stalls, resumes, cuts and refuses', needs('redis-serve
   await proxy.resume()
   assert.deepEqual(await redisCommand(proxy.port, 'PING'), ['PONG'])
   assert.equal(proxy.accepted, 4)
-})
-
-test('Python Celery is at hand', needsPython(), async () => {
-  assert.match(findPython()?.celery ?? '', /^5\.\d+\.\d+/)
-  assert.equal(await runPython('import sys; print(sys.argv[1])', ['hello']), 'hello\n')
-  await assert.rejects(runPython('raise SystemExit(3)'), /ended with 3/)
 })
 
 test('eventually waits for an assertion, and tells what the last try said', async () => {
