@@ -2,37 +2,39 @@
  * Options of a task: as users write them (`UserTaskOptions`), and resolved (`TaskOptions`), where the settings have
  * filled in what was left open and durations are milliseconds. Celery: attributes of a Task class.
  */
+import type { Settings } from '../config/settings.ts'
 import type { Duration } from '../util/duration.ts'
 import type { StandardSchema } from './standard-schema.ts'
 
 /** A class of errors, for `instanceof`. */
 export type ErrorClass = abstract new (...args: never[]) => Error
 
-/** The settings that tasks and calls look at, in the units of the settings (seconds). */
-export interface TaskSettings {
-  readonly taskSerializer: string
-  readonly taskCompression: string | undefined
-  readonly taskDefaultRateLimit: string | number | undefined
-  readonly taskDefaultPriority: number | undefined
-  readonly taskTimeLimit: number | undefined
-  readonly taskSoftTimeLimit: number | undefined
-  readonly taskTrackStarted: boolean
-  readonly taskAcksLate: boolean
-  readonly taskAcksOnFailureOrTimeout: boolean
-  readonly taskAcksOnFailure: boolean | undefined
-  readonly taskAcksOnTimeout: boolean | undefined
-  readonly taskRejectOnWorkerLost: boolean | undefined
-  readonly taskIgnoreResult: boolean
-  readonly taskStoreEagerResult: boolean
-  readonly taskStoreErrorsEvenIfIgnored: boolean
-  readonly taskAlwaysEager: boolean
-  readonly taskEagerPropagates: boolean
-  readonly taskInheritParentPriority: boolean
-  readonly taskAllowErrorCbOnChordHeader: boolean
-  readonly taskProtocol: number
-  readonly resultChordRetryInterval: number
-  readonly resultChordJoinTimeout: number
-}
+/** The settings that tasks, calls and workflows look at. */
+export type TaskSettings = Pick<
+  Settings,
+  | 'taskSerializer'
+  | 'taskCompression'
+  | 'taskDefaultRateLimit'
+  | 'taskDefaultPriority'
+  | 'taskTimeLimit'
+  | 'taskSoftTimeLimit'
+  | 'taskTrackStarted'
+  | 'taskAcksLate'
+  | 'taskAcksOnFailureOrTimeout'
+  | 'taskAcksOnFailure'
+  | 'taskAcksOnTimeout'
+  | 'taskRejectOnWorkerLost'
+  | 'taskIgnoreResult'
+  | 'taskStoreEagerResult'
+  | 'taskStoreErrorsEvenIfIgnored'
+  | 'taskAlwaysEager'
+  | 'taskEagerPropagates'
+  | 'taskInheritParentPriority'
+  | 'taskAllowErrorCbOnChordHeader'
+  | 'taskProtocol'
+  | 'resultChordRetryInterval'
+  | 'resultChordJoinTimeout'
+>
 
 /** Options that become options of every call of the task. */
 export interface TaskPublishOptions {
