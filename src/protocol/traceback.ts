@@ -61,14 +61,14 @@ export interface RemotelyThrown extends Error {
 /**
  * Tells an error that came from elsewhere where it was thrown: under `remoteTraceback`, and at the end of its stack.
  *
- * @returns the error itself.
+ * @returns the error itself; a frozen one stays as it is.
  */
 export function attachTraceback(error: Error, traceback: string | null | undefined): Error {
   if (!traceback) return error
   // Not enumerable: two errors with different traces are still deeply equal, and dumps are not printed twice.
-  Object.defineProperty(error, 'remoteTraceback', { value: traceback, configurable: true, writable: true })
+  Reflect.defineProperty(error, 'remoteTraceback', { value: traceback, configurable: true, writable: true })
   const local = peek(error, 'stack')
-  Object.defineProperty(error, 'stack', {
+  Reflect.defineProperty(error, 'stack', {
     value: `${typeof local === 'string' ? local : String(error)}\n--- remote traceback ---\n${traceback}`,
     configurable: true,
     writable: true,

@@ -82,7 +82,10 @@ suite('messages of Celery 5.6 are read, and written again alike', () => {
         const headers = readTaskHeaders(vector.headers)
         assert.ok(headers, name)
         const template = createTaskTemplate({ task: headers.task, origin: 'nobody' })
-        const encoded = encodeTaskMessage(template, callOf(headers, readTaskBody(vector.body), vector.properties))
+        const encoded = encodeTaskMessage(
+          template,
+          callOf(headers, readTaskBody(vector.body), vector.properties),
+        )
         assertSame(encoded, vector)
       }
     })
@@ -98,13 +101,23 @@ suite('messages of Celery 5.6 are read, and written again alike', () => {
       assert.equal(legacy.utc, true)
       assert.equal(legacy.body.embed.chain, undefined)
       const template = createTaskTemplate({ task: legacy.headers.task, origin: 'nobody' })
-      assertSame(encodeTaskMessageV1(template, callOf(legacy.headers, legacy.body, vector.properties)), vector)
+      assertSame(
+        encodeTaskMessageV1(template, callOf(legacy.headers, legacy.body, vector.properties)),
+        vector,
+      )
     }
   })
 })
 
 suite('calls are written as Celery 5.6 writes them', () => {
-  const linked = { task: 'golden.add', args: [10], kwargs: {}, options: {}, subtask_type: null, immutable: false }
+  const linked = {
+    task: 'golden.add',
+    args: [10],
+    kwargs: {},
+    options: {},
+    subtask_type: null,
+    immutable: false,
+  }
   const calls: readonly [string, Partial<TaskCallData>][] = [
     ['args', {}],
     ['kwargs', { args: [], kwargs: { x: 2, y: 3 }, argsrepr: '()', kwargsrepr: "{'x': 2, 'y': 3}" }],
