@@ -24,8 +24,22 @@ export interface BeatScheduleEntry {
   readonly relative?: boolean
 }
 
-/** How often, and after how many seconds, something is tried again. Either spelling. */
+/** How often, and after how many seconds, something is tried again. */
 export interface RetryPolicyValue {
+  /** `null`: for ever. */
+  readonly max_retries?: number | null
+  /** Pause before the first retry. */
+  readonly interval_start?: number
+  /** What each pause is longer than the one before. */
+  readonly interval_step?: number
+  /** Longest pause. */
+  readonly interval_max?: number
+  /** Errors to try again after; default: what the transport calls recoverable. */
+  readonly retry_errors?: readonly unknown[]
+}
+
+/** The same as users may write it. */
+export interface CamelCaseRetryPolicy {
   /** `null`: for ever. */
   readonly maxRetries?: number | null
   /** Pause before the first retry. */
@@ -34,12 +48,8 @@ export interface RetryPolicyValue {
   readonly intervalStep?: number
   /** Longest pause. */
   readonly intervalMax?: number
-  readonly max_retries?: number | null
-  readonly interval_start?: number
-  readonly interval_step?: number
-  readonly interval_max?: number
   /** Errors to try again after; default: what the transport calls recoverable. */
-  readonly retry_errors?: readonly unknown[]
+  readonly retryErrors?: readonly unknown[]
 }
 
 /** Where a task goes: the name of a queue, or options of `applyAsync`. */
@@ -83,16 +93,8 @@ export type FailoverStrategy = (urls: readonly string[]) => Iterable<string>
  * Types of settings for which the type in the table says too little. Where the table says `null`, that is added.
  */
 export interface SpecialValues {
-  readonly acceptContent: readonly string[]
-  readonly resultAcceptContent: readonly string[]
-  readonly imports: readonly string[]
-  readonly include: readonly string[]
   readonly beatSchedule: Readonly<Record<string, BeatScheduleEntry>>
   readonly brokerFailoverStrategy: 'round-robin' | 'shuffle' | FailoverStrategy
-  readonly brokerUrl: string | readonly string[]
-  readonly brokerReadUrl: string | readonly string[]
-  readonly brokerWriteUrl: string | readonly string[]
-  readonly cassandraServers: readonly string[]
   readonly overrideBackends: Readonly<Record<string, Reference>>
   readonly taskAnnotations: AnnotationsValue | readonly AnnotationsValue[]
   readonly taskPublishRetryPolicy: RetryPolicyValue

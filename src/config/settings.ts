@@ -1,7 +1,7 @@
 /** All settings in one table, and the types that follow from it. */
 
 import type { Duration } from '../util/duration.ts'
-import type { Reference, SpecialValues } from './setting-values.ts'
+import type { CamelCaseRetryPolicy, Reference, SpecialValues } from './setting-values.ts'
 import { beatSettings } from './settings/beat.ts'
 import { brokerSettings } from './settings/broker.ts'
 import { celeriacSettings } from './settings/celeriac.ts'
@@ -56,7 +56,9 @@ interface PlainValues {
   readonly float: number
   readonly bool: boolean
   readonly list: readonly unknown[]
+  readonly texts: readonly string[]
   readonly dict: Readonly<Record<string, unknown>>
+  readonly options: Readonly<Record<string, unknown>>
   /** Seconds. */
   readonly duration: number
   readonly bytes: Uint8Array
@@ -69,6 +71,7 @@ interface PlainValues {
 interface LooseValues {
   readonly duration: Duration
   readonly bytes: string | Uint8Array
+  readonly texts: string | readonly string[] | ReadonlySet<string>
 }
 
 type TypeOf<Row extends SettingRow> = Row['type'] extends readonly SettingType[]
@@ -100,9 +103,7 @@ type LooseValue<Name extends SettingName> =
   | (TypeOf<SettingsTable[Name]> & keyof LooseValues extends infer Type extends keyof LooseValues
       ? LooseValues[Type]
       : never)
-  | (Name extends 'acceptContent' | 'resultAcceptContent' | 'imports' | 'include' | 'cassandraServers'
-      ? string | ReadonlySet<string>
-      : never)
+  | (Name extends 'taskPublishRetryPolicy' ? CamelCaseRetryPolicy : never)
 
 /** Settings in camel case as users give them. `undefined` counts as not given. */
 export type CamelCaseSettings = {
@@ -134,6 +135,8 @@ interface EffectiveValues {
   readonly brokerConnectionRetryOnStartup: boolean
   readonly taskDefaultExchange: string
   readonly taskDefaultRoutingKey: string
+  /** Name of the time zone. */
+  readonly timezone: string
 }
 
 /**

@@ -35,12 +35,14 @@ expectTypeOf<Settings['taskPublishRetryPolicy']>().toEqualTypeOf<RetryPolicyValu
 expectTypeOf<Settings['securityKeyPassword']>().toEqualTypeOf<Uint8Array | null>()
 expectTypeOf<Settings['workerUid']>().toEqualTypeOf<number | string | null>()
 expectTypeOf<Settings['brokerUseSsl']>().toEqualTypeOf<boolean | Readonly<Record<string, unknown>> | null>()
-expectTypeOf<Settings['timezone']>().toEqualTypeOf<string | null>()
+expectTypeOf<Settings['timezone']>().toEqualTypeOf<string>()
 
 // What users write: both spellings, durations with units, nothing required.
 expectTypeOf<UserSettings['taskTimeLimit']>().toEqualTypeOf<Duration | null | undefined>()
 expectTypeOf<UserSettings['task_time_limit']>().toEqualTypeOf<Duration | null | undefined>()
-expectTypeOf<UserSettings['brokerUrl']>().toEqualTypeOf<string | readonly string[] | null | undefined>()
+expectTypeOf<UserSettings['brokerUrl']>().toEqualTypeOf<
+  string | readonly string[] | ReadonlySet<string> | null | undefined
+>()
 expectTypeOf({}).toExtend<UserSettings>()
 
 const accepted: UserSettings = {
@@ -53,6 +55,8 @@ const accepted: UserSettings = {
   taskAnnotations: { '*': { rateLimit: '10/s' } },
   acceptContent: new Set(['json', 'yaml']),
   securityKeyPassword: 'secret',
+  taskPublishRetryPolicy: { maxRetries: 5 },
+  brokerTransportOptions: { visibilityTimeout: 60 },
 }
 void accepted
 

@@ -5,15 +5,15 @@ export const brokerSettings = {
    * `CELERY_BROKER_URL` in the environment wins over it. When neither is there, the embedded broker is used
    * (`sqlite://`: a file in the working folder).
    */
-  brokerUrl: { type: ['string', 'list'], default: null },
+  brokerUrl: { type: ['string', 'texts'], default: null },
   /** URL for consuming, when it differs. `CELERY_BROKER_READ_URL` in the environment wins over it. */
-  brokerReadUrl: { type: ['string', 'list'], default: null },
+  brokerReadUrl: { type: ['string', 'texts'], default: null },
   /** URL for publishing, when it differs. `CELERY_BROKER_WRITE_URL` in the environment wins over it. */
-  brokerWriteUrl: { type: ['string', 'list'], default: null },
+  brokerWriteUrl: { type: ['string', 'texts'], default: null },
   /** Name of a transport that takes the place of the scheme of the broker's URL. */
   brokerTransport: { type: 'string', default: null },
   /** What the transport is told beyond the URL; the keys are those of the transport, in snake case as in Celery. */
-  brokerTransportOptions: { type: 'dict', default: {} },
+  brokerTransportOptions: { type: 'options', default: {} },
   /** How long making a connection may take. `null`: as long as it likes. */
   brokerConnectionTimeout: { type: 'duration', default: 4, nullable: true },
   /** Whether a lost connection is made again. */

@@ -4,17 +4,17 @@ export const generalSettings = {
    * Serializers, by name or content type, that a consumer decodes. A message of any other content type is refused
    * without being looked into.
    */
-  acceptContent: { type: 'list', default: ['json'], old: 'CELERY_ACCEPT_CONTENT' },
+  acceptContent: { type: 'texts', default: ['json'], old: 'CELERY_ACCEPT_CONTENT' },
   /** The same for what is read from the result backend. `null`: as `acceptContent`. */
-  resultAcceptContent: { type: 'list', default: null },
+  resultAcceptContent: { type: 'texts', default: null },
   /**
    * Whether times in messages are in UTC. When off, and without a `timezone`, the time zone of the machine is used.
    */
   enableUtc: { type: 'bool', default: true },
   /** Modules that a worker or a beat imports when it starts, in this order. */
-  imports: { type: 'list', default: [], old: 'CELERY_IMPORTS' },
+  imports: { type: 'texts', default: [], old: 'CELERY_IMPORTS' },
   /** More modules to import, after `imports`. What `-I` and the `include` of the constructor set. */
-  include: { type: 'list', default: [], old: 'CELERY_INCLUDE' },
+  include: { type: 'texts', default: [], old: 'CELERY_INCLUDE' },
   /**
    * Name of the time zone (IANA, e.g. `Europe/Berlin`) in which crontabs and times without a zone are meant. `null`:
    * UTC, or that of the machine when `enableUtc` is off. Django's `TIME_ZONE` is understood too.

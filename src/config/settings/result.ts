@@ -23,7 +23,7 @@ export const resultSettings = {
   resultSerializer: { type: 'string', default: 'json', old: 'CELERY_RESULT_SERIALIZER' },
   /** What the backend is told beyond the URL; the keys are those of the backend, in snake case as in Celery. */
   resultBackendTransportOptions: {
-    type: 'dict',
+    type: 'options',
     default: {},
     old: 'CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS',
   },

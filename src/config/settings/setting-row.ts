@@ -9,7 +9,8 @@
  * What a value must be.
  *
  * - `duration`: seconds, a text with a unit (`'5m'`) or parts; kept as seconds
- * - `list`: also taken from a `Set` or, for one item, from the bare text
+ * - `texts`: a list of texts; also taken from a `Set` or, for one item, from the bare text
+ * - `options`: a dict whose keys are Celery's names of options; keys in camel case become snake case
  * - `class`: a class, function or object, or a text `module#export` that names it
  * - `bytes`: bytes or a text that stands for its UTF-8 bytes
  */
@@ -19,7 +20,9 @@ export type SettingType =
   | 'float'
   | 'bool'
   | 'list'
+  | 'texts'
   | 'dict'
+  | 'options'
   | 'duration'
   | 'bytes'
   | 'class'

@@ -90,7 +90,7 @@ export const storeSettings = {
   /** Consistency of reads. `null`: `LOCAL_QUORUM`. */
   cassandraReadConsistency: { type: 'string', default: null },
   /** Hosts to begin with. Excludes `cassandraSecureBundlePath`. */
-  cassandraServers: { type: 'list', default: null },
+  cassandraServers: { type: 'texts', default: null },
   /** The same as `cassandraSecureBundlePath`; Celery declares this name and reads the other one. */
   cassandraBundlePath: { type: 'string', default: null },
   /** Path of the bundle for connecting to DataStax Astra. Excludes `cassandraServers`. */

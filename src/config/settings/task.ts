@@ -71,7 +71,7 @@ export const taskSettings = {
   taskPublishRetry: { type: 'bool', default: true, old: 'CELERY_TASK_PUBLISH_RETRY' },
   /** How often publishing is tried again, and after how many seconds. */
   taskPublishRetryPolicy: {
-    type: 'dict',
+    type: 'options',
     default: { max_retries: 3, interval_start: 0, interval_max: 1, interval_step: 0.2 },
     old: 'CELERY_TASK_PUBLISH_RETRY_POLICY',
   },
