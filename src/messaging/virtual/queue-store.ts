@@ -2,6 +2,9 @@
  * The port for stores out of which `virtualTransport` makes a broker: six verbs, all of which take many messages at a
  * time, because batches are where the speed comes from. kombu: what a `virtual.Channel` subclass has to implement.
  *
+ * Errors are `ConnectionError`, `ChannelError` or `PublishError` of `errors.ts`. A rejected `take` (or failed renewal)
+ * ends the connection; a rejected `settle` or `restore` leaves the messages held, so that it can be tried again.
+ *
  * At-least-once: what `take` hands out stays recorded in the store as held by us until `settle` or `restore`; when we
  * die, somebody else's `take` finds it again (by lease or visibility timeout).
  */
@@ -86,10 +89,15 @@ export interface QueueStore {
   ): Promise<readonly Taken[]>
   /** They are done: forget them. */
   settle(taken: readonly Taken[]): Promise<void>
-  /** They are not done: back into their queues, marked as redelivered; `front` = served next. */
+  /**
+   * They are not done: back into their queues, marked as redelivered; `front` = served next, in the order given (which
+   * is the order in which they were taken).
+   */
   restore(taken: readonly Taken[], position: 'front' | 'back'): Promise<void>
   /** Extends our hold; called for all held messages well before `leaseMs` passes. */
   readonly lease?: { readonly everyMs: number; renew(taken: readonly Taken[]): Promise<void> }
+  /** Whether the queue is there, for passive declaration. Stores that cannot tell leave it out. */
+  exists?(queue: string): Promise<boolean>
   /** Messages waiting in the queue (held ones not counted). */
   size(queue: string): Promise<number>
   /** Removes waiting messages; settles with their number. */
