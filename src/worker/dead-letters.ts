@@ -34,7 +34,11 @@ export class DeadLetters {
   count = 0
 
   /** @param options `queue` undefined: nothing is kept, as in Celery. */
-  constructor(options: { readonly queue: string | undefined; readonly hostname: string; readonly logger: Logger }) {
+  constructor(options: {
+    readonly queue: string | undefined
+    readonly hostname: string
+    readonly logger: Logger
+  }) {
     this.#queue = options.queue
     this.#hostname = options.hostname
     this.#logger = options.logger
@@ -66,7 +70,10 @@ export class DeadLetters {
       session.settle(delivery.tag, 'ack')
     } catch (error) {
       if (!session.lost) {
-        this.#logger.error(`Cannot move a message of ${delivery.queue} to ${queue}; it stays with the broker`, { error })
+        this.#logger.error(
+          `Cannot move a message of ${delivery.queue} to ${queue}; it stays with the broker`,
+          { error },
+        )
       }
     }
   }
@@ -74,7 +81,13 @@ export class DeadLetters {
   #declare(session: Session, queue: string): Promise<unknown> {
     let declared = this.#declared.get(session)
     if (declared === undefined) {
-      declared = session.channel.declareQueue({ name: queue, durable: true, exclusive: false, autoDelete: false, arguments: {} })
+      declared = session.channel.declareQueue({
+        name: queue,
+        durable: true,
+        exclusive: false,
+        autoDelete: false,
+        arguments: {},
+      })
       this.#declared.set(session, declared)
     }
     return declared

@@ -32,15 +32,18 @@ export class TaskLog {
     this.#logger.info(`Task ${name}[${id}] succeeded in ${runtime / 1000}s: ${result}`)
   }
 
-  /** Celery: `LOG_FAILURE`, or at level INFO and without traceback for errors that the task `throws`. */
-  failed(name: string, id: string, error: string, traceback: string, kind: 'unexpected' | 'expected'): void {
-    if (kind === 'expected') this.#line('INFO', `Task ${name}[${id}] raised expected: ${error}`)
-    else this.#line('ERROR', `Task ${name}[${id}] raised unexpected: ${error}\n${traceback}`)
-  }
-
-  /** Celery: `LOG_INTERNAL_ERROR`. */
-  internalError(name: string, id: string, error: string, traceback: string): void {
-    this.#line('CRITICAL', `Task ${name}[${id}] INTERNAL ERROR: ${error}\n${traceback}`)
+  /** Celery: `LOG_FAILURE`, `LOG_INTERNAL_ERROR`; errors that the task `throws` at level INFO and without traceback. */
+  failed(
+    name: string,
+    id: string,
+    error: string,
+    traceback: string,
+    severity: 'unexpected' | 'expected' | 'internal',
+  ): void {
+    if (severity === 'expected') this.#line('INFO', `Task ${name}[${id}] raised expected: ${error}`)
+    else if (severity === 'internal') {
+      this.#line('CRITICAL', `Task ${name}[${id}] INTERNAL ERROR: ${error}\n${traceback}`)
+    } else this.#line('ERROR', `Task ${name}[${id}] raised unexpected: ${error}\n${traceback}`)
   }
 
   /** Celery: `LOG_RETRY`. */

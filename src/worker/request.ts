@@ -1,0 +1,290 @@
+import { TaskRevokedError, TimeLimitExceeded, WorkerLostError } from '../errors.ts'
+import type { TaskJob } from '../execution/job.ts'
+import { isTaskOutcome, type TaskOutcome } from '../execution/outcome.ts'
+import type { Delivery } from '../messaging/message.ts'
+import type { Pool, PoolOutcome } from '../pool/pool.ts'
+import type { HeapTimer, ScheduledTimer } from '../util/heap-timer.ts'
+import type { DeadLetters } from './dead-letters.ts'
+import type { Session } from './session.ts'
+import { type Ending, type Settlement, type SettlementPolicy, settle, storesLoss } from './settlement.ts'
+import type { TaskLog } from './task-log.ts'
+
+/** Writes results for outcomes that no process of the pool can write. */
+export interface OutcomeRecorder {
+  /** FAILURE, with everything that follows from it: error callbacks, chord. */
+  fail(job: TaskJob, error: Error): Promise<void>
+  /** REVOKED. */
+  revoke(job: TaskJob, error: TaskRevokedError): Promise<void>
+}
+
+/** What requests need of their worker. */
+export interface RequestHost {
+  readonly pool: Pool
+  readonly timer: HeapTimer
+  readonly log: TaskLog
+  readonly deadLetters: DeadLetters
+  readonly recorder: OutcomeRecorder
+  /** The worker stops: what did not start goes back to the broker. */
+  readonly stopping: boolean
+  /** A request was admitted, held, released, or ended. */
+  entered(request: Request): void
+  held(request: Request): void
+  released(request: Request): void
+  ended(request: Request): void
+  /** A result could not be written: the message is not settled, so that the broker brings it again. */
+  recordingFailed(request: Request, error: unknown): void
+}
+
+/** See `Request.key`. */
+export function requestKey(headers: { readonly id: string; readonly retries: number }): string {
+  return `${headers.id}:${headers.retries}`
+}
+
+/** What a request is about. */
+export interface RequestSubject {
+  readonly job: TaskJob
+  readonly policy: SettlementPolicy
+  /** Milliseconds; undefined = none. */
+  readonly timeLimit: number | undefined
+  readonly softTimeLimit: number | undefined
+  /** Milliseconds since 1970; undefined: at once. */
+  readonly eta: number | undefined
+  /** Milliseconds since 1970; undefined: never. */
+  readonly expires: number | undefined
+}
+
+/**
+ * The life of one task in a worker.
+ *
+ * *Admitted*: expired ones end here. *Held*: until its ETA. *Submitted*: to the pool, where it may wait for a slot.
+ * *Running*: from the pool's `accepted` on; with early acknowledgement the message is settled now. *Ended*: the pool
+ * told the outcome; the message is settled by the table in `settlement.ts`. *Dropped*: the session was lost, or the
+ * worker stops, before it ran: the broker has the message and will deliver it again.
+ *
+ * When the session is lost while it runs, the broker delivers the message a second time. `adopt` lets the running
+ * request answer for the second delivery, too, so that a task does not run twice because of a broken connection.
+ */
+export class Request {
+  readonly subject: RequestSubject
+  readonly #host: RequestHost
+  #delivery: Delivery
+  #session: Session
+  #phase: 'admitted' | 'held' | 'submitted' | 'running' | 'ended' | 'dropped' = 'admitted'
+  #settled = false
+  #timer: ScheduledTimer | undefined
+
+  constructor(host: RequestHost, subject: RequestSubject, delivery: Delivery, session: Session) {
+    this.#host = host
+    this.subject = subject
+    this.#delivery = delivery
+    this.#session = session
+  }
+
+  get id(): string {
+    return this.subject.job.headers.id
+  }
+
+  get name(): string {
+    return this.subject.job.headers.task
+  }
+
+  /** Identifies the message among all deliveries: every attempt of a task has the same id. */
+  get key(): string {
+    return requestKey(this.subject.job.headers)
+  }
+
+  /** Its task runs now. */
+  get running(): boolean {
+    return this.#phase === 'running'
+  }
+
+  /** Its message came over a connection that is gone, and is not settled. */
+  get orphaned(): boolean {
+    return this.#session.lost && !this.#settled
+  }
+
+  /** What the broker would have been told, had the session not been lost. Undefined until the request has ended. */
+  verdict: Settlement | undefined
+
+  /** Decides what happens first. Called once. */
+  admit(): void {
+    const host = this.#host
+    const { subject } = this
+    host.entered(this)
+    if (subject.eta !== undefined && subject.eta > Date.now()) {
+      this.#phase = 'held'
+      host.held(this)
+      this.#timer = host.timer.schedule(subject.eta, () => {
+        host.released(this)
+        this.#submit()
+      })
+    } else {
+      this.#submit()
+    }
+  }
+
+  /** Takes a second delivery of the same message, after the session of the first was lost. */
+  adopt(delivery: Delivery, session: Session): void {
+    this.#delivery = delivery
+    this.#session = session
+    if (this.#phase === 'running' && !this.subject.policy.acksLate) this.#settle('ack')
+  }
+
+  /** Forgets a request that has not started; the broker still has its message. Answers false when it has started. */
+  drop(): boolean {
+    if (this.#phase === 'running' || this.#phase === 'ended') return false
+    const phase = this.#phase
+    this.#phase = 'dropped'
+    if (this.#timer?.cancel() === true) this.#host.released(this)
+    if (phase === 'submitted') this.#host.pool.terminate(this.id, 'SIGTERM')
+    this.#host.ended(this)
+    return true
+  }
+
+  #submit(): void {
+    const { job, expires, softTimeLimit, timeLimit } = this.subject
+    if (expires !== undefined && expires <= Date.now()) {
+      void this.#expire()
+      return
+    }
+    this.#phase = 'submitted'
+    const accepted = (pid: number): void => {
+      this.#phase = 'running'
+      this.#host.log.accepted(this.name, this.id, pid)
+      if (!this.subject.policy.acksLate) this.#settle('ack')
+    }
+    void this.#host.pool
+      .run({ id: this.id, data: job, softTimeLimit, timeLimit }, { accepted })
+      .then((outcome) => this.#finish(outcome))
+  }
+
+  async #expire(): Promise<void> {
+    this.#host.log.discarded(this.name, this.id, 'expired')
+    await this.#record('expired', (recorder) =>
+      recorder.revoke(this.subject.job, new TaskRevokedError('expired')),
+    )
+  }
+
+  #finish(outcome: PoolOutcome): void {
+    if (this.#phase === 'dropped') return
+    switch (outcome.kind) {
+      case 'returned':
+        if (isTaskOutcome(outcome.value)) this.#report(outcome.value)
+        else void this.#lose('an answer that is no outcome')
+        break
+      case 'timeout':
+        this.#host.log.timedOut(this.name, this.id, outcome.limit)
+        void this.#record('timed-out', (recorder) =>
+          recorder.fail(
+            this.subject.job,
+            new TimeLimitExceeded(`TimeLimitExceeded(${outcome.limit / 1000},)`),
+          ),
+        )
+        break
+      case 'lost':
+        void this.#lose(outcome.signal ?? `exitcode ${outcome.exitCode}`)
+        break
+      case 'terminated':
+        if (this.#host.stopping) void this.#interrupt()
+        else void this.#revoke(outcome.signal)
+        break
+    }
+  }
+
+  /** Logs and settles what the runner answered; its result is stored already. */
+  #report(outcome: TaskOutcome): void {
+    const { log } = this.#host
+    const { id, name } = this
+    switch (outcome.kind) {
+      case 'succeeded':
+        if (outcome.result !== undefined) log.succeeded(name, id, outcome.runtime, outcome.result)
+        this.#end('succeeded')
+        break
+      case 'failed':
+        log.failed(name, id, outcome.error, outcome.traceback, outcome.severity)
+        this.#end('failed')
+        break
+      case 'retried':
+        log.retried(name, id, outcome.reason)
+        this.#end('retried')
+        break
+      case 'ignored':
+        log.ignored(name, id)
+        this.#end('ignored')
+        break
+      case 'rejected':
+        log.rejected(name, id, outcome.reason)
+        this.#end(outcome.requeue ? 'rejected-requeue' : 'rejected')
+        break
+      case 'invalid':
+        void this.#bury(outcome.reason, outcome.detail)
+        break
+      case 'abandoned':
+        if (this.#host.stopping) void this.#interrupt()
+        else void this.#revoke('SIGTERM')
+        break
+    }
+  }
+
+  async #lose(how: string): Promise<void> {
+    if (!storesLoss(this.subject.policy)) return this.#end('lost')
+    const error = new WorkerLostError(`Worker exited prematurely: ${how}`)
+    this.#host.log.failed(
+      this.name,
+      this.id,
+      `WorkerLostError(${JSON.stringify(error.message)})`,
+      '',
+      'unexpected',
+    )
+    await this.#record('lost', (recorder) => recorder.fail(this.subject.job, error))
+  }
+
+  #revoke(signal: string): Promise<void> {
+    this.#host.log.discarded(this.name, this.id, 'revoked')
+    const error = new TaskRevokedError(`terminated (${signal})`)
+    return this.#record('revoked', (recorder) => recorder.revoke(this.subject.job, error))
+  }
+
+  /** The worker stops at once. A message that is acknowledged already cannot go back: its task has failed. */
+  async #interrupt(): Promise<void> {
+    if (!this.#settled) return this.#end('interrupted')
+    const error = new WorkerLostError('The worker was stopped while the task ran')
+    await this.#record('interrupted', (recorder) => recorder.fail(this.subject.job, error))
+  }
+
+  async #bury(reason: string, detail: string): Promise<void> {
+    this.#phase = 'ended'
+    this.#host.log.rejected(this.name, this.id, detail)
+    if (!this.#settled) {
+      this.#settled = true
+      await this.#host.deadLetters.bury(this.#delivery, this.#session, reason, detail)
+    }
+    this.#host.ended(this)
+  }
+
+  /** Writes a result here, and settles when it is written. */
+  async #record(ending: Ending, write: (recorder: OutcomeRecorder) => Promise<void>): Promise<void> {
+    try {
+      await write(this.#host.recorder)
+    } catch (error) {
+      this.#host.recordingFailed(this, error)
+      ending = 'interrupted'
+    }
+    this.#end(ending)
+  }
+
+  #end(ending: Ending): void {
+    this.#phase = 'ended'
+    this.verdict = settle(ending, this.subject.policy)
+    this.#settle(this.verdict)
+    this.#host.ended(this)
+  }
+
+  #settle(settlement: Settlement): void {
+    if (this.#settled) return
+    // On a lost session nothing can be settled; the second delivery, which `adopt` brings, will be.
+    if (this.#session.lost) return
+    this.#settled = true
+    this.#session.settle(this.#delivery.tag, settlement)
+  }
+}

@@ -1,0 +1,100 @@
+import { InvalidTaskError, SerializationError } from '../errors.ts'
+import type { Delivery } from '../messaging/message.ts'
+import { type LegacyTask, readLegacyTask } from '../protocol/task-body.ts'
+import { readTaskHeaders, type TaskHeaders, taskTime } from '../protocol/task-headers.ts'
+import type { TaskLookup } from '../task/ports.ts'
+import type { RequestSubject } from './request.ts'
+
+/** A message that is no task we could run: why, and the same for people. */
+export interface Unrunnable {
+  readonly reason: 'unknown-message' | 'unknown-task' | 'invalid' | 'undecodable'
+  readonly detail: string
+  /** Headers of the task, when they could be read: its result says what happened. */
+  readonly headers: TaskHeaders | undefined
+}
+
+/** What is known of a delivery. */
+export type Reading =
+  | { readonly runnable: true; readonly subject: RequestSubject }
+  | { readonly runnable: false; readonly problem: Unrunnable }
+
+/** What a strategy needs of its worker. */
+export interface StrategyOptions {
+  readonly tasks: TaskLookup
+  readonly hostname: string
+  /** Decodes the body of a message whose headers do not say what it is (protocol 1). Throws `SerializationError`. */
+  readonly decode: (delivery: Delivery) => unknown
+  /** Seconds east of UTC of times without offset (setting `timezone`). */
+  readonly naiveOffset: Parameters<typeof taskTime>[2]
+  readonly wantRepr: boolean
+  /** Milliseconds; for tasks and messages that say nothing. Celery: `--time-limit`, `--soft-time-limit`. */
+  readonly timeLimit: number | undefined
+  readonly softTimeLimit: number | undefined
+}
+
+/** Reads what a delivery asks for. Celery: the execution strategy and `Consumer.on_unknown_message`. */
+export function readDelivery(delivery: Delivery, options: StrategyOptions): Reading {
+  let headers: TaskHeaders | undefined
+  try {
+    headers = readTaskHeaders(delivery.headers)
+    const legacy = headers === undefined ? readLegacy(delivery, options) : undefined
+    headers ??= legacy?.headers
+    if (headers === undefined) {
+      return unrunnable(
+        'unknown-message',
+        'Received and deleted unknown message. Wrong destination?',
+        headers,
+      )
+    }
+    return readTask(headers, legacy, delivery, options)
+  } catch (error) {
+    if (error instanceof InvalidTaskError) return unrunnable('invalid', error.message, headers)
+    if (error instanceof SerializationError) return unrunnable('undecodable', error.message, headers)
+    throw error
+  }
+}
+
+function readTask(
+  headers: TaskHeaders,
+  legacy: LegacyTask | undefined,
+  delivery: Delivery,
+  options: StrategyOptions,
+): Reading {
+  const task = options.tasks.get(headers.task)
+  if (task === undefined || !task.runnable) {
+    const detail = `Received unregistered task of type '${headers.task}': no module that this worker loaded registers it`
+    return unrunnable('unknown-task', detail, headers)
+  }
+  const naiveOffset = legacy?.utc === true ? undefined : options.naiveOffset
+  const compression = delivery.headers['compression']
+  return {
+    runnable: true,
+    subject: {
+      job: {
+        headers,
+        properties: delivery.properties,
+        compression: typeof compression === 'string' ? compression : undefined,
+        body: delivery.body,
+        exchange: delivery.exchange,
+        routingKey: delivery.routingKey,
+        redelivered: delivery.redelivered,
+        hostname: options.hostname,
+        wantRepr: options.wantRepr,
+      },
+      policy: task.options,
+      timeLimit: headers.timeLimit ?? task.options.timeLimit ?? options.timeLimit,
+      softTimeLimit: headers.softTimeLimit ?? task.options.softTimeLimit ?? options.softTimeLimit,
+      eta: headers.eta === undefined ? undefined : taskTime(headers.eta, 'eta', naiveOffset),
+      expires: headers.expires === undefined ? undefined : taskTime(headers.expires, 'expires', naiveOffset),
+    },
+  }
+}
+
+/** A message of protocol 1 says in its body what it is. */
+function readLegacy(delivery: Delivery, options: StrategyOptions): LegacyTask | undefined {
+  return readLegacyTask(options.decode(delivery), delivery.headers)
+}
+
+function unrunnable(reason: Unrunnable['reason'], detail: string, headers: TaskHeaders | undefined): Reading {
+  return { runnable: false, problem: { reason, detail, headers } }
+}

@@ -1,0 +1,35 @@
+import type { Delivery } from '../messaging/message.ts'
+import type { Transport, TransportOptions } from '../messaging/transport.ts'
+import type { RunnerSource } from '../pool/pool.ts'
+import type { taskTime } from '../protocol/task-headers.ts'
+import type { TaskLookup } from '../task/ports.ts'
+import type { Logger } from '../util/logger.ts'
+import type { ConsumedQueue, RetryOptions } from './consumer.ts'
+import type { OutcomeRecorder } from './request.ts'
+import type { WorkerSettings } from './worker-options.ts'
+
+/** What a worker needs of the app; class `Celery` has it. */
+export interface WorkerApp {
+  readonly workerSettings: WorkerSettings
+  readonly logger: Logger
+  readonly tasks: TaskLookup
+  /** Writes outcomes that no process of the pool can write. */
+  readonly recorder: OutcomeRecorder
+  readonly brokerRetry: RetryOptions
+  readonly naiveOffset: Parameters<typeof taskTime>[2]
+  /** Imports the modules of `imports` and `include`, and makes serializers of `acceptContent` ready. */
+  loadModules(): Promise<void>
+  /** Decodes a body by its content type. Throws `SerializationError`. */
+  decodeBody(delivery: Delivery): unknown
+  brokers(purpose: 'read' | 'write'): readonly TransportOptions[]
+  resolveTransport(url: string): Promise<Transport>
+  /** The queues to consume: those selected, else all that are configured, less the excluded. */
+  consumedQueues(options: {
+    readonly select: readonly string[]
+    readonly exclude: readonly string[]
+  }): readonly ConsumedQueue[]
+  /** How processes of a pool run tasks of this app. */
+  runnerSource(options: { readonly hostname: string; readonly module: string | undefined }): RunnerSource
+  /** Empties queues; settles with the number of messages removed. */
+  purge(queues: readonly string[]): Promise<number>
+}

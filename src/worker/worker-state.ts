@@ -1,0 +1,92 @@
+import type { DeliveryTag } from '../messaging/message.ts'
+import type { Request } from './request.ts'
+import type { Session } from './session.ts'
+import type { Settlement } from './settlement.ts'
+
+/** Verdicts on messages of lost sessions that are remembered at most. */
+const MOST_VERDICTS = 10_000
+
+/**
+ * What a worker knows of its requests: which it has, which run, which wait for their ETA, and what was decided on
+ * messages that could not be settled because their session was lost.
+ */
+export class WorkerState {
+  readonly #requests = new Set<Request>()
+  readonly #orphans = new Map<string, Request>()
+  readonly #verdicts = new Map<string, Settlement>()
+  #idle: (() => void) | undefined
+  /** Messages that wait for their ETA. */
+  held = 0
+  /** Messages delivered so far. */
+  delivered = 0
+  /** Requests ended so far, by task name. Celery: `total_count`. */
+  readonly totals: Map<string, number> = new Map()
+
+  /** Requests that have not ended. Celery: `reserved_requests`. */
+  get requests(): ReadonlySet<Request> {
+    return this.#requests
+  }
+
+  enter(request: Request): void {
+    this.#requests.add(request)
+  }
+
+  leave(request: Request): void {
+    this.#requests.delete(request)
+    this.totals.set(request.name, (this.totals.get(request.name) ?? 0) + 1)
+    if (request.orphaned && request.verdict !== undefined) this.#remember(request.key, request.verdict)
+    this.#orphans.delete(request.key)
+    if (this.#requests.size === 0) this.#idle?.()
+  }
+
+  /** A session is gone: what has not started is forgotten, what runs awaits its second delivery. */
+  sessionLost(): void {
+    for (const request of this.#requests) {
+      if (request.orphaned && !request.drop()) this.#orphans.set(request.key, request)
+    }
+  }
+
+  /**
+   * Answers for a message that was delivered before: by a request that runs, or has run, since its session was lost.
+   * False: it is a message like any other.
+   */
+  answerRedelivery(
+    key: string,
+    tag: DeliveryTag,
+    session: Session,
+    adopt: (request: Request) => void,
+  ): boolean {
+    if (this.#orphans.size === 0 && this.#verdicts.size === 0) return false
+    const running = this.#orphans.get(key)
+    if (running !== undefined) {
+      this.#orphans.delete(key)
+      adopt(running)
+      return true
+    }
+    const verdict = this.#verdicts.get(key)
+    if (verdict === undefined) return false
+    this.#verdicts.delete(key)
+    session.settle(tag, verdict)
+    return true
+  }
+
+  /** Settles when there is no request left. */
+  async whenIdle(): Promise<void> {
+    while (this.#requests.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve
+      })
+    }
+  }
+
+  #remember(key: string, verdict: Settlement): void {
+    if (verdict === 'requeue') return
+    this.#verdicts.set(key, verdict)
+    if (this.#verdicts.size > MOST_VERDICTS) {
+      for (const oldest of this.#verdicts.keys()) {
+        this.#verdicts.delete(oldest)
+        break
+      }
+    }
+  }
+}

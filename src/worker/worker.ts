@@ -1,0 +1,298 @@
+import { NotRegistered } from '../errors.ts'
+import type { TaskJob } from '../execution/job.ts'
+import type { Delivery } from '../messaging/message.ts'
+import { createPool } from '../pool/create-pool.ts'
+import type { Pool } from '../pool/pool.ts'
+import { HeapTimer } from '../util/heap-timer.ts'
+import type { Logger } from '../util/logger.ts'
+import { Consumer } from './consumer.ts'
+import { DeadLetters } from './dead-letters.ts'
+import { prefetchCount } from './prefetch.ts'
+import { Request, type RequestHost, requestKey } from './request.ts'
+import type { Session } from './session.ts'
+import { readDelivery, type StrategyOptions, type Unrunnable } from './strategy.ts'
+import { TaskLog } from './task-log.ts'
+import { Watchdog } from './watchdog.ts'
+import type { WorkerApp } from './worker-app.ts'
+import { normalizeWorkerOptions, type UserWorkerOptions, type WorkerOptions } from './worker-options.ts'
+import { WorkerState } from './worker-state.ts'
+
+/** How a worker stops. */
+export type StopMode =
+  /** Running tasks finish; everything else goes back to the broker. */
+  | 'warm'
+  /** Running tasks are ended by force; what acknowledges late goes back to the broker. */
+  | 'cold'
+
+/**
+ * Takes tasks from the broker and runs them. Celery: `Worker`, `WorkController`.
+ *
+ * *New* → `start()` → *running* → `stop()` → *stopped*, for good. Starting: the app's modules are loaded, the pool is
+ * started, then the consumer. Stopping warm: the consumer takes no more, held and waiting requests are dropped,
+ * running ones end, their settlements go out, the channel gives back the rest. A cold stop ends the running ones.
+ * When the broker is gone for good the worker stops by itself, with exit code 1.
+ */
+export class Worker {
+  readonly app: WorkerApp
+  readonly options: WorkerOptions
+  readonly state: WorkerState = new WorkerState()
+  readonly #logger: Logger
+  readonly #timer = new HeapTimer()
+  readonly #closed = Promise.withResolvers<number>()
+  #pool: Pool | undefined
+  #consumer: Consumer | undefined
+  #watchdog: Watchdog | undefined
+  #deadLetters: DeadLetters | undefined
+  #stopping = false
+  #stopped: Promise<void> | undefined
+
+  /** @throws ImproperlyConfigured when an option cannot be. */
+  constructor(app: WorkerApp, options: UserWorkerOptions = {}) {
+    this.app = app
+    this.options = normalizeWorkerOptions(options, app.workerSettings)
+    this.#logger = options.logger ?? app.logger
+  }
+
+  /** Settles with the exit code when the worker has stopped: 0, or 1 when it had to give up. */
+  get closed(): Promise<number> {
+    return this.#closed.promise
+  }
+
+  /** Node name. */
+  get hostname(): string {
+    return this.options.hostname
+  }
+
+  /** The pool, while the worker runs. */
+  get pool(): Pool | undefined {
+    return this.#pool
+  }
+
+  /** Messages moved to the dead-letter queue so far. */
+  get buried(): number {
+    return this.#deadLetters?.count ?? 0
+  }
+
+  /** Times the watchdog had to connect anew so far. */
+  get rebuilds(): number {
+    return this.#watchdog?.rebuilds ?? 0
+  }
+
+  /** Settles when tasks can come. Rejects, having cleaned up, when the pool or the broker cannot be had. */
+  async start(): Promise<void> {
+    try {
+      await this.app.loadModules()
+      const pool = await this.#startPool()
+      const host = this.#requestHost(pool)
+      const consumer = this.#createConsumer(pool, host)
+      this.#consumer = consumer
+      if (this.options.purge) await this.app.purge(this.options.queues)
+      await consumer.start()
+      consumer.failed.catch((error: unknown) => this.#giveUp(error))
+      this.#watchdog = this.#createWatchdog(consumer, pool)
+      this.#watchdog.start()
+      this.#logger.info(`${this.hostname} ready.`)
+    } catch (error) {
+      await this.#shutDown('cold', 1)
+      throw error
+    }
+  }
+
+  /** Stops; a second call with `cold` hurries a warm stop. Settles when everything is closed. */
+  stop(mode: StopMode = 'warm'): Promise<void> {
+    if (this.#stopped !== undefined && mode === 'cold') void this.#pool?.stop({ graceful: false })
+    this.#stopped ??= this.#shutDown(mode, 0)
+    return this.#stopped
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop('warm')
+  }
+
+  async #shutDown(mode: StopMode, exitCode: number): Promise<void> {
+    this.#stopping = true
+    this.#watchdog?.stop()
+    await this.#consumer?.stopConsuming()
+    for (const request of this.state.requests) request.drop()
+    if (mode === 'cold') await this.#pool?.stop({ graceful: false })
+    await this.state.whenIdle()
+    await this.#pool?.stop({ graceful: true })
+    await this.#consumer?.close()
+    this.#timer.close()
+    this.#closed.resolve(exitCode)
+  }
+
+  #giveUp(error: unknown): void {
+    this.#logger.critical(`consumer: giving up: ${error instanceof Error ? error.message : String(error)}`)
+    this.#stopped ??= this.#shutDown('warm', 1)
+  }
+
+  async #startPool(): Promise<Pool> {
+    const { options } = this
+    const pool = await createPool(options.pool, {
+      concurrency: options.concurrency,
+      tasksPerProcess: options.tasksPerProcess,
+      maxTasksPerChild: options.maxTasksPerChild,
+      warn: (message) => this.#logger.warn(`pool: ${message}`),
+    })
+    this.#pool = pool
+    await pool.start(this.app.runnerSource({ hostname: this.hostname, module: options.appModule }))
+    return pool
+  }
+
+  #createConsumer(pool: Pool, host: RequestHost): Consumer {
+    const { app, options } = this
+    const strategy: StrategyOptions = {
+      tasks: app.tasks,
+      hostname: this.hostname,
+      decode: (delivery) => app.decodeBody(delivery),
+      naiveOffset: app.naiveOffset,
+      wantRepr: host.log.showsResults,
+      timeLimit: options.timeLimit,
+      softTimeLimit: options.softTimeLimit,
+    }
+    return new Consumer({
+      candidates: app.brokers('read'),
+      resolve: (url) => app.resolveTransport(url),
+      queues: app.consumedQueues({ select: options.queues, exclude: options.excludeQueues }),
+      prefetch: () => this.#prefetch(pool),
+      deliver: (delivery, session) => this.#deliver(delivery, session, strategy, host),
+      lost: () => this.state.sessionLost(),
+      retry: app.brokerRetry,
+      logger: this.#logger,
+    })
+  }
+
+  #prefetch(pool: Pool): number {
+    const { prefetchMultiplier, etaTaskLimit } = this.options
+    return prefetchCount({
+      concurrency: pool.size,
+      multiplier: prefetchMultiplier,
+      held: this.state.held,
+      limit: etaTaskLimit,
+    })
+  }
+
+  #deliver(delivery: Delivery, session: Session, strategy: StrategyOptions, host: RequestHost): void {
+    this.state.delivered += 1
+    if (this.#stopping) return
+    const reading = readDelivery(delivery, strategy)
+    if (!reading.runnable) {
+      void this.#refuse(delivery, session, reading.problem)
+      return
+    }
+    const { subject } = reading
+    const { headers } = subject.job
+    const answered =
+      delivery.redelivered &&
+      this.state.answerRedelivery(requestKey(headers), delivery.tag, session, (request) =>
+        request.adopt(delivery, session),
+      )
+    if (answered) return
+    host.log.received(headers.task, headers.id)
+    new Request(host, subject, delivery, session).admit()
+  }
+
+  /** A message that nobody can run: kept with the reason, and its sender is told if it was a task. */
+  async #refuse(delivery: Delivery, session: Session, problem: Unrunnable): Promise<void> {
+    const { reason, detail, headers } = problem
+    this.#logger.error(`${detail}\nThe message of queue ${delivery.queue} is refused (${reason}).`)
+    if (headers !== undefined && reason === 'unknown-task') {
+      const job = { ...jobOf(delivery, this.hostname), headers }
+      await this.app.recorder.fail(job, new NotRegistered(headers.task)).catch((error: unknown) => {
+        this.#logger.error(`Cannot store that ${headers.task}[${headers.id}] is not registered`, { error })
+      })
+    }
+    await this.#deadLetters?.bury(delivery, session, reason, detail)
+  }
+
+  #createWatchdog(consumer: Consumer, pool: Pool): Watchdog {
+    return new Watchdog({
+      patience: WATCHDOG_PATIENCE_MS,
+      hungry: () => {
+        const limit = this.#prefetch(pool)
+        return consumer.session !== undefined && (limit === 0 || this.state.requests.size < limit)
+      },
+      delivered: () => this.state.delivered,
+      waiting: () => this.#countWaiting(consumer),
+      rebuild: () => consumer.rebuild(),
+      logger: this.#logger,
+    })
+  }
+
+  async #countWaiting(consumer: Consumer): Promise<number> {
+    const session = consumer.session
+    if (session === undefined) return 0
+    const channel = await session.connection.openChannel()
+    try {
+      let messages = 0
+      for (const queue of this.app.consumedQueues({
+        select: this.options.queues,
+        exclude: this.options.excludeQueues,
+      })) {
+        const status = await channel.declareQueue({ ...PASSIVE, name: queue.name })
+        messages += status.messages
+      }
+      return messages
+    } finally {
+      await channel.close()
+    }
+  }
+
+  #requestHost(pool: Pool): RequestHost {
+    const { state } = this
+    const worker = this
+    const logger = this.#logger
+    const deadLetters = new DeadLetters({
+      queue: this.options.deadLetterQueue,
+      hostname: this.hostname,
+      logger,
+    })
+    this.#deadLetters = deadLetters
+    return {
+      pool,
+      timer: this.#timer,
+      log: new TaskLog(logger),
+      deadLetters,
+      recorder: this.app.recorder,
+      get stopping() {
+        return worker.#stopping
+      },
+      entered: (request) => state.enter(request),
+      held: () => {
+        state.held += 1
+        this.#consumer?.applyPrefetch()
+      },
+      released: () => {
+        state.held -= 1
+        this.#consumer?.applyPrefetch()
+      },
+      ended: (request) => state.leave(request),
+      recordingFailed: (request, error) => {
+        logger.error(
+          `Cannot store the outcome of ${request.name}[${request.id}]; it goes back to the broker`,
+          { error },
+        )
+      },
+    }
+  }
+}
+
+/** Milliseconds without a delivery, though messages wait, after which the connection is made anew. */
+const WATCHDOG_PATIENCE_MS = 30_000
+
+const PASSIVE = { durable: true, exclusive: false, autoDelete: false, passive: true, arguments: {} }
+
+function jobOf(delivery: Delivery, hostname: string): Omit<TaskJob, 'headers'> {
+  const compression = delivery.headers['compression']
+  return {
+    properties: delivery.properties,
+    compression: typeof compression === 'string' ? compression : undefined,
+    body: delivery.body,
+    exchange: delivery.exchange,
+    routingKey: delivery.routingKey,
+    redelivered: delivery.redelivered,
+    hostname,
+    wantRepr: false,
+  }
+}
