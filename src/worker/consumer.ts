@@ -57,6 +57,7 @@ export class Consumer {
   #handles: ConsumerHandle[] = []
   #attempt = 0
   #quiet = false
+  #prefetchDue = false
   #supervision: Promise<void> = Promise.resolve()
   /** How often a connection was lost and made again. */
   reconnects = 0
@@ -85,8 +86,17 @@ export class Consumer {
     this.#supervision = this.#supervise()
   }
 
-  /** Tells the broker a new prefetch count, if there is a broker. */
+  /** Tells the broker a new prefetch count, once per turn of the event loop however often it is called. */
   applyPrefetch(): void {
+    if (this.#prefetchDue) return
+    this.#prefetchDue = true
+    setImmediate(() => {
+      this.#prefetchDue = false
+      this.#sendPrefetch()
+    })
+  }
+
+  #sendPrefetch(): void {
     const session = this.#session
     if (session === undefined || session.lost) return
     session.channel.prefetch(this.#options.prefetch()).catch((error: unknown) => {
