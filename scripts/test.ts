@@ -1,7 +1,7 @@
 /**
  * Runs the tests in stages, from the quick to the slow, each file in a process of its own.
  *
- *     node scripts/test.ts [stage | file | --test-name-pattern=…] …
+ *     node scripts/test.ts [unit | wire | … | part of a path | --test-name-pattern=…] …
  *
  * A file has failed, too, when it does not end by itself (something is still open) or when it leaves processes
  * behind. The last line is `N passed, N failed, N skipped`.
@@ -69,17 +69,16 @@ async function main(words: readonly string[]): Promise<void> {
   process.exitCode = report(results) ? 0 : 1
 }
 
+/** The files of a stage whose folder is wanted and whose path has one of the other words in it. */
 function filesOf(stage: Stage, wanted: readonly string[]): string[] {
-  const folders = wanted.includes(stage.name)
-    ? [stage.folders[0]]
-    : stage.folders.filter((folder) => wanted.length === 0 || wanted.includes(folder))
-  const all = stage.folders.flatMap((folder) => globSync(`test/${folder}/**/*.test.ts`, { cwd: ROOT }))
-  return all
-    .filter(
-      (file) =>
-        folders.some((folder) => file.startsWith(`test/${folder}/`)) ||
-        wanted.some((word) => word.includes('/') && file.includes(word)),
-    )
+  const kinds = new Set(STAGES.flatMap(({ folders }) => folders))
+  const folders = stage.folders.filter(
+    (folder) => wanted.includes(folder) || !wanted.some((word) => kinds.has(word)),
+  )
+  const words = wanted.filter((word) => !kinds.has(word))
+  return folders
+    .flatMap((folder) => globSync(`test/${folder}/**/*.test.ts`, { cwd: ROOT }))
+    .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
     .sort()
 }
 

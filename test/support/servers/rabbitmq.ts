@@ -150,7 +150,8 @@ function rabbitmqOf(node: RabbitmqNode): Rabbitmq {
 async function evaluate(node: RabbitmqNode, code: string): Promise<void> {
   const where = ['-address', `127.0.0.1:${node.distPort}`, '-c', node.cookie, '-timeout', '30', '-r', '-e']
   const running = run(requireProgram('erl_call'), where)
-  running.child.stdin?.end(`${code}.\n`)
+  // When the node is not there erl_call ends before it has read its input; its exit code tells.
+  running.child.stdin?.on('error', () => {}).end(`${code}.\n`)
   const { stdout } = await running
   if (!stdout.startsWith('{ok, ok}')) {
     throw new Error(`RabbitMQ answered ${stdout} to: ${code}`)
