@@ -15,8 +15,10 @@ import { isPlainObject } from './is-record.ts'
 import { pythonNumber } from './python-number.ts'
 import { pythonString } from './python-string.ts'
 
-/** Method by which a class says how Python would show its objects, e.g. `Decimal('1.5')`. */
-export const pythonRepr: unique symbol = Symbol.for('celeriac.pythonRepr')
+/** What a class implements to say how Python would show its objects, e.g. `Decimal('1.5')`. */
+export interface PythonRepr {
+  pythonRepr(): string
+}
 
 /** Limits of `repr`. */
 export interface ReprOptions {
@@ -234,7 +236,7 @@ function showObject(value: object): string | { readonly data: unknown } {
 
 function describeObject(value: object): string | { readonly data: unknown } {
   if (value instanceof Set) return 'set()'
-  if (pythonRepr in value && typeof value[pythonRepr] === 'function') return String(value[pythonRepr]())
+  if ('pythonRepr' in value && typeof value.pythonRepr === 'function') return String(value.pythonRepr())
   if (value instanceof Date) return reprDate(value)
   if (value instanceof Error) return `${value.name}(${pythonString(value.message)})`
   if ('toJSON' in value && typeof value.toJSON === 'function') {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { pythonFloat, pythonNumber } from '../../../src/util/python-number.ts'
 import { pythonString } from '../../../src/util/python-string.ts'
-import { pythonRepr, repr, reprArgs, reprKwargs } from '../../../src/util/repr.ts'
+import { repr, reprArgs, reprKwargs } from '../../../src/util/repr.ts'
 
 interface Case {
   readonly value: unknown
@@ -52,7 +52,7 @@ test('objects of classes', () => {
     x = 1
   }
   class Money {
-    [pythonRepr](): string {
+    pythonRepr(): string {
       return "Money('5')"
     }
   }
