@@ -88,7 +88,7 @@ export interface RedisErrorContext {
 /** An error of Redis or of its client as one of ours. Ours stay as they are. */
 export function redisError(error: unknown, { server }: RedisErrorContext): OperationalError {
   if (error instanceof OperationalError) return error
-  const said = error instanceof Error ? error.message : String(error)
+  const said = textOf(error)
   const complaint = COMPLAINTS.find(({ pattern }) => pattern.test(said))
   if (complaint !== undefined) {
     const { fatal, recoverable, remedy } = complaint
@@ -99,6 +99,12 @@ export function redisError(error: unknown, { server }: RedisErrorContext): Opera
     return new OperationalError(`Redis at ${server} replied: ${said}`, { cause: error, recoverable: false })
   }
   return new ConnectionError(`The connection to Redis at ${server} failed: ${said}`, { cause: error })
+}
+
+/** Node's error for a name with several addresses has no text of its own. */
+function textOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(textOf).join(', ')
+  return error instanceof Error ? error.message : String(error)
 }
 
 /** Whether the error is a reply of the server, and not a trouble of the connection. */

@@ -47,8 +47,8 @@ export interface RedisTarget {
   readonly connectTimeout: number | undefined
   /** How long the server may owe a reply. */
   readonly socketTimeout: number | undefined
-  /** Idle time before the first TCP keep-alive probe; false: none. */
-  readonly keepAlive: number | false | undefined
+  /** Idle time before the first TCP keep-alive probe. */
+  readonly keepAlive: number | undefined
   /** For messages: the URL without password. */
   readonly label: string
   /** What somebody should know. */
@@ -209,13 +209,11 @@ function sentinels(urls: readonly UrlParts[], reader: OptionReader, where: strin
 /** Python's number of TCP_KEEPIDLE on Linux; Node can set nothing else of `socket_keepalive_options`. */
 const TCP_KEEPIDLE = '4'
 
-function keepAliveOf(reader: OptionReader): number | false | undefined {
+function keepAliveOf(reader: OptionReader): number | undefined {
   const options = reader.record('socket_keepalive_options') ?? {}
   const idle = new OptionReader(options, 'socket_keepalive_options')
   const delay = idle.milliseconds('TCP_KEEPIDLE') ?? idle.milliseconds(TCP_KEEPIDLE)
-  const wanted = reader.flag('socket_keepalive')
-  if (wanted === false) return false
-  return wanted ? (delay ?? 0) : delay
+  return delay ?? (reader.flag('socket_keepalive') ? 0 : undefined)
 }
 
 function isProvider(value: unknown): value is RedisCredentialProvider {
