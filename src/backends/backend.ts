@@ -107,6 +107,8 @@ export interface BackendOptions {
   readonly openChannel: () => Promise<Channel>
   /** Settings under a backend's own prefix (e.g. `redis_socket_timeout`), snake_case, only those that were set. */
   readonly settings: Readonly<Record<string, unknown>>
+  /** Told what somebody should know although it works, such as a lost connection. Default: nobody is told. */
+  readonly warn?: ((message: string) => void) | undefined
 }
 
 /** Encodes documents; synchronous once ready. */

@@ -41,6 +41,10 @@ export interface TransportOptions {
   readonly ssl: boolean | Readonly<Record<string, unknown>>
   /** Shown to the broker as the name of this connection, for people who look at it. */
   readonly clientName: string
+  /** Told what somebody should know although it works: a fallback, a message put aside. Default: nobody is told. */
+  readonly warn?: ((message: string) => void) | undefined
+  /** Told why when the broker accepts no more messages for a while, and undefined when it does again. Must not throw. */
+  readonly blocked?: (reason: string | undefined) => void
 }
 
 /** A kind of broker. Celery/kombu: a Transport class. */
@@ -116,6 +120,15 @@ export interface ConsumerHandle {
   cancel(): Promise<void>
 }
 
+/** A publish that its caller may give up while the broker accepts nothing. */
+export interface PublishTicket {
+  /**
+   * Read before the message is handed to the broker: true = it is no longer wanted, and is dropped (the promise
+   * rejects). After that it has no effect.
+   */
+  readonly withdrawn: boolean
+}
+
 /**
  * One channel. Calls may overlap; publishes and acknowledgements of one turn of the event loop are sent together.
  * After an error that the broker answers by closing the channel every call rejects with `ChannelError`.
@@ -133,8 +146,11 @@ export interface Channel {
   ): Promise<number>
   /** Settles with the number of messages removed. */
   purge(queue: string): Promise<number>
-  /** Settles when the broker has the message (confirmed, or stored). Rejects with `PublishError` when it refused it. */
-  publish(message: OutgoingMessage, target: PublishTarget): Promise<void>
+  /**
+   * Settles when the broker has the message (confirmed, or stored). Rejects with `PublishError` when it refused it.
+   * Transports that can have to wait before they send (a full socket, a blocked broker) look at the ticket then.
+   */
+  publish(message: OutgoingMessage, target: PublishTarget, ticket?: PublishTicket): Promise<void>
   /** Takes one message without consuming; undefined when the queue is empty. */
   get(queue: string, options?: { readonly noAck?: boolean }): Promise<Delivery | undefined>
   /** `deliver` is called once per message, synchronously; it must not throw. */
