@@ -136,7 +136,7 @@ function installServers() {
   if (missing.length === 0 || installDebian(missing.map((program) => SERVERS[program]))) {
     return
   }
-  giveUp(`${missing.join(' and ')} not installed: the tests that need them are skipped.`)
+  giveUp(`${missing.join(' and ')} not installed`)
 }
 
 /** Installs Debian packages without a single service being started. Answers whether it succeeded. */
@@ -190,7 +190,7 @@ function installPython() {
   }
   rmSync(PYTHON, { recursive: true, force: true })
   if (!installDebian(['python3-celery', 'python3-redis'])) {
-    giveUp("Python's Celery is not installed: the interop tests are skipped.")
+    giveUp("Python's Celery not installed")
   }
 }
 
@@ -198,11 +198,15 @@ function hasStamp(stamp) {
   return existsSync(stamp) && readFileSync(stamp, 'utf8') === REQUIREMENTS.join('\n')
 }
 
-function giveUp(text) {
-  say(text)
+/** What can't be had is an error under CI, and elsewhere a reason to skip tests. */
+function giveUp(lack) {
   if (process.env.CI) {
+    say(
+      `${lack}. Under CI nothing is skipped: install it, or run as root on Debian, where this script does it.`,
+    )
     process.exit(1)
   }
+  say(`${lack}: the tests that need it are skipped.`)
 }
 
 /** The Node of this project, or the one that runs this, when it can run TypeScript. */

@@ -16,6 +16,8 @@ export interface Python {
 
 export interface PythonOptions {
   readonly env?: Readonly<Record<string, string>>
+  /** A Python file whose neighbours the script may import; that of the script itself when it is a file. */
+  readonly path?: string
   /** Milliseconds until the script is killed; default 60 s. */
   readonly timeout?: number
 }
@@ -44,15 +46,16 @@ export function needsPython(): { skip: string | false } {
   return { skip: findPython() || process.env['CI'] ? false : 'Python Celery not installed' }
 }
 
-/** Runs a Python script (a file ending in `.py`, or the code itself); answers what it printed. */
+/** Runs a Python script (a file ending in `.py`, or the code itself); answers what it wrote to standard output. */
 export async function runPython(
   script: string,
   args: readonly string[] = [],
-  { env, timeout = 60_000 }: PythonOptions = {},
+  { env, path, timeout = 60_000 }: PythonOptions = {},
 ): Promise<string> {
-  const source = script.endsWith('.py') ? [script] : ['-c', script]
-  const running = startProcess(requirePython().path, [...source, ...args], {
-    env: { ...PYTHON_ENV, ...env, ...(script.endsWith('.py') ? { PYTHONPATH: dirname(script) } : {}) },
+  const isFile = script.endsWith('.py')
+  const neighbour = path ?? (isFile ? script : undefined)
+  const running = startProcess(requirePython().path, [...(isFile ? [script] : ['-c', script]), ...args], {
+    env: { ...PYTHON_ENV, ...(neighbour ? { PYTHONPATH: dirname(neighbour) } : {}), ...env },
   })
   const timer = setTimeout(() => void running.kill(), timeout)
   const end = await running.wait()
@@ -60,7 +63,7 @@ export async function runPython(
   if (end !== 0) {
     throw new Error(`The Python script ended with ${end}:\n${running.output()}`)
   }
-  return running.output()
+  return running.stdout()
 }
 
 /** Starts a real Celery worker and waits until it is ready. `stop` is a warm shutdown. */

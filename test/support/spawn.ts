@@ -22,6 +22,8 @@ export interface RunningProcess {
   wait(): Promise<number | NodeJS.Signals>
   /** All that it has written so far, standard output and standard error together. */
   output(): string
+  /** What it has written so far to standard output alone. */
+  stdout(): string
   /** Settles when `pattern` is in the output. Fails at once when the process ends before. */
   waitForOutput(pattern: RegExp, options?: EventuallyOptions): Promise<void>
   /** Sends a signal to the process alone. */
@@ -53,10 +55,14 @@ export function startProcess(
     throw new Error(`Could not start ${command}: is it installed and in PATH?`)
   }
   let output = ''
+  let stdout = ''
   const collect = (chunk: string): void => {
     output += chunk
   }
-  child.stdout.setEncoding('utf8').on('data', collect)
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    stdout += chunk
+    collect(chunk)
+  })
   child.stderr.setEncoding('utf8').on('data', collect)
   const exited = exitOf(child)
   if (!t) {
@@ -89,6 +95,7 @@ export function startProcess(
       return await exited
     },
     output: () => output,
+    stdout: () => stdout,
     waitForOutput,
     signal: (name) => child.kill(name),
     async stop({ ask = () => void child.kill('SIGTERM'), patience = 10_000 } = {}) {
