@@ -1,6 +1,8 @@
 import { censorSettings, humanizeSettings } from './describe-settings.ts'
 import type { Environment } from './effective-settings.ts'
 import { effectiveSettings, namesInEnvironment } from './effective-settings.ts'
+import type { FoundOption } from './find-option.ts'
+import { findOption } from './find-option.ts'
 import type { SettingsSource, SourceOptions } from './load.ts'
 import { defaultSource, settingsFromWords, sourceFromEnvironment, sourceFromObject } from './load.ts'
 import type { SettingValues } from './normalize.ts'
@@ -52,7 +54,7 @@ export class Configuration extends SettingAccessors {
   #changesBefore: SettingValues = new Map()
   #object: SettingValues = new Map()
   #source: SettingsSource | undefined
-  #pendingDefaults: (() => UserSettings)[] = []
+  readonly #pendingDefaults: (() => UserSettings)[] = []
   readonly #defaults: SettingValues[] = []
   #state: 'pending' | 'loading' | 'loaded' = 'pending'
   #snapshot: Settings | undefined
@@ -106,6 +108,24 @@ export class Configuration extends SettingAccessors {
   /** The first of these settings that isn't `null`. Celery: `conf.first`. */
   first(...names: string[]): unknown {
     return names.map((name) => this.get(name)).find((value) => value !== null)
+  }
+
+  /** The setting that a name without prefix means, e.g. `prefetch_multiplier`. Celery: `conf.find_option`. */
+  findOption(name: string, namespace: string = 'celery'): FoundOption | undefined {
+    return findOption(name, namespace)
+  }
+
+  /**
+   * The value of the setting that a name without prefix means. Celery: `conf.find_value_for_key`.
+   * @throws ImproperlyConfigured when there is no such setting.
+   */
+  findValue(name: string, namespace?: string): unknown {
+    return this.get(this.findOption(name, namespace)?.setting ?? name)
+  }
+
+  /** The value of the setting whose name is made of these parts. Celery: `conf.get_by_parts('task', 'serializer')`. */
+  getByParts(...parts: string[]): unknown {
+    return this.get(parts.filter((part) => part !== '').join('_'))
   }
 
   /** Changes one setting. Unknown names and values of the wrong type are refused. */
@@ -269,9 +289,12 @@ export class Configuration extends SettingAccessors {
   }
 
   #evaluateDefaults(): void {
-    const pending = this.#pendingDefaults
-    this.#pendingDefaults = []
-    for (const defaults of pending) this.#defaults.push(this.#normalize(defaults(), 'addDefaults'))
+    for (;;) {
+      const [defaults] = this.#pendingDefaults
+      if (defaults === undefined) return
+      this.#defaults.push(this.#normalize(defaults(), 'addDefaults'))
+      this.#pendingDefaults.shift()
+    }
   }
 
   #merged(): SettingValues {

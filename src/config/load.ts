@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { types } from 'node:util'
 import { ImproperlyConfigured } from '../errors.ts'
 import { isPlainObject, isRecord } from '../util/is-record.ts'
 import { parseReference, resolveModule } from '../util/modules.ts'
@@ -48,8 +49,7 @@ export function sourceFromObject(source: object | string, options: SourceOptions
   const origin = typeof source === 'function' ? `class ${source.name}` : 'configFromObject'
   return {
     origin,
-    read: () =>
-      normalizeSettings(settingsOf(source), { origin, namespace, skipFunctions: !isPlainObject(source) }),
+    read: () => normalizeSettings(settingsOf(source), { origin, namespace, skipFunctions: !isDict(source) }),
   }
 }
 
@@ -150,7 +150,7 @@ function sourceFromModule(
         if (silent) return NOTHING
         throw new ImproperlyConfigured(missingModule(reference, cwd))
       }
-      return normalizeSettings(settingsOf(found), { origin: reference, namespace, skipFunctions: true })
+      return normalizeSettings(fieldsOf(found), { origin: reference, namespace, skipFunctions: true })
     },
   }
 }
@@ -218,14 +218,22 @@ function missingModule(reference: string, cwd: string): string {
   return `There is no module '${module}' with settings (looked for from ${cwd})${hint}`
 }
 
-/** Fields of an object; of an instance also getters, of a class its static fields, of a module its exports. */
 function settingsOf(source: object): Record<string, unknown> {
-  if (isPlainObject(source)) return source
+  return isDict(source) ? source : fieldsOf(source)
+}
+
+/** Whether an object was written down as such, and is no module (which has no prototype either). */
+function isDict(source: object): source is Record<string, unknown> {
+  return isPlainObject(source) && !types.isModuleNamespaceObject(source)
+}
+
+/** Exports of a module, static fields of a class, fields and getters of an instance, but for those with `_` in front. */
+function fieldsOf(source: object): Record<string, unknown> {
   if ('default' in source && isRecord(source.default)) return settingsOf(source.default)
   const settings: Record<string, unknown> = {}
   const record: Record<string, unknown> = Object(source)
   for (const key of namesOf(source)) {
-    if (!key.startsWith('_') && !UNRELATED.has(key)) settings[key] ??= record[key]
+    if (!key.startsWith('_') && !UNRELATED.has(key)) settings[key] = record[key]
   }
   return settings
 }
