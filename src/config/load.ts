@@ -15,8 +15,8 @@ import { findSettingName, normalizeSettings, requireSettingName } from './normal
 import { castExplicitly, castSettingValue, takeSettingValue } from './setting-value.ts'
 import type { SettingName } from './settings.ts'
 
-/** The module that is looked for when nothing else was said. Celery: `celeryconfig`. */
-export const DEFAULT_CONFIG_MODULE = 'celeryconfig'
+/** The module that is looked for when nothing else was said, as in Celery. */
+const DEFAULT_CONFIG_MODULE = 'celeryconfig'
 
 /** Settings that are read when they are first needed. */
 export interface SettingsSource {

@@ -150,7 +150,7 @@ export type Settings = {
 }
 
 /** The table itself. */
-export const settingsTable: SettingsTable = {
+const settingsTable: SettingsTable = {
   ...generalSettings,
   ...beatSettings,
   ...brokerSettings,
