@@ -10,6 +10,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const BIN = join(ROOT, 'node_modules/.bin')
 const CHECKS: Readonly<Record<string, readonly string[]>> = {
   types: [join(BIN, 'tsc'), '--noEmit'],
+  declarations: [join(BIN, 'tsc'), '--noEmit', '-p', 'tsconfig.build.json'],
   lint: [join(BIN, 'biome'), 'check', '--error-on-warnings'],
   architecture: ['scripts/check-architecture.ts'],
   'dead code': [join(BIN, 'knip'), '--no-config-hints'],
