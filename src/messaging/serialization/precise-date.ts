@@ -4,7 +4,7 @@ import type { PythonRepr } from '../../util/repr.ts'
 /** What a `Date` alone would lose. */
 interface Beyond {
   /** Microseconds below the millisecond: 0 to 999. */
-  readonly microsecond: number
+  readonly subMillisecond: number
   /** Seconds east of UTC; undefined: the time is naive. */
   readonly offset: number | undefined
 }
@@ -18,16 +18,16 @@ interface Beyond {
  */
 export class PreciseDate extends Date implements PythonRepr {
   /** Microseconds below the millisecond: 0 to 999. */
-  readonly microsecond: number
+  readonly subMillisecond: number
   /** Seconds east of UTC in which Python shows it; undefined: it is naive, that is in no stated zone. */
   readonly offset: number | undefined
   readonly #instant: number
 
   /** @param instant milliseconds since 1970. */
-  constructor(instant: number, { microsecond, offset }: Beyond) {
+  constructor(instant: number, { subMillisecond, offset }: Beyond) {
     super(instant)
     this.#instant = instant
-    this.microsecond = microsecond
+    this.subMillisecond = subMillisecond
     this.offset = offset
   }
 
@@ -35,9 +35,9 @@ export class PreciseDate extends Date implements PythonRepr {
   static fromIsoFormat(text: string): Date {
     const time = parseIsoDateTime(text)
     const instant = instantOf(time)
-    const microsecond = time.microsecond % 1000
-    if (microsecond === 0 && time.offset === 0) return new Date(instant)
-    return new PreciseDate(instant, { microsecond, offset: time.offset })
+    const subMillisecond = time.microsecond % 1000
+    if (subMillisecond === 0 && time.offset === 0) return new Date(instant)
+    return new PreciseDate(instant, { subMillisecond, offset: time.offset })
   }
 
   /** As Python prints it: `2024-02-29T12:30:15.123456+05:30`. */
@@ -68,7 +68,7 @@ export class PreciseDate extends Date implements PythonRepr {
   }
 
   #below(): number {
-    return this.getTime() === this.#instant ? this.microsecond : 0
+    return this.getTime() === this.#instant ? this.subMillisecond : 0
   }
 }
 
