@@ -63,6 +63,21 @@ export class TimeoutError extends TaskError {
 /** A task was retried as often as it may be. Celery: `MaxRetriesExceededError`. */
 export class MaxRetriesExceededError extends TaskError {
   override readonly code: string = 'MAX_RETRIES_EXCEEDED'
+  /** Arguments of the last attempt; unknown for an error that comes from elsewhere. */
+  readonly taskArgs: readonly unknown[] | undefined
+  readonly taskKwargs: Readonly<Record<string, unknown>> | undefined
+
+  constructor(
+    message?: string,
+    options: ErrorOptions & {
+      readonly taskArgs?: readonly unknown[]
+      readonly taskKwargs?: Readonly<Record<string, unknown>>
+    } = {},
+  ) {
+    super(message, 'cause' in options ? { cause: options.cause } : {})
+    this.taskArgs = options.taskArgs
+    this.taskKwargs = options.taskKwargs
+  }
 }
 
 /** The task was revoked, terminated or had expired. Celery: `TaskRevokedError`. */

@@ -3,7 +3,9 @@
  * filled in what was left open and durations are milliseconds. Celery: attributes of a Task class.
  */
 import type { Settings } from '../config/settings.ts'
-import type { Duration } from '../util/duration.ts'
+import { ImproperlyConfigured } from '../errors.ts'
+import { type Duration, fromMilliseconds, toMilliseconds } from '../util/duration.ts'
+import { annotationsFor } from './annotations.ts'
 import type { StandardSchema } from './standard-schema.ts'
 
 /** A class of errors, for `instanceof`. */
@@ -26,12 +28,14 @@ export type TaskSettings = Pick<
   | 'taskRejectOnWorkerLost'
   | 'taskIgnoreResult'
   | 'taskStoreEagerResult'
+  | 'taskAnnotations'
   | 'taskStoreErrorsEvenIfIgnored'
   | 'taskAlwaysEager'
   | 'taskEagerPropagates'
   | 'taskInheritParentPriority'
   | 'taskAllowErrorCbOnChordHeader'
   | 'taskProtocol'
+  | 'resultExtended'
   | 'resultChordRetryInterval'
   | 'resultChordJoinTimeout'
 >
@@ -115,6 +119,8 @@ export interface UserTaskOptions extends TaskPublishOptions {
     args: readonly unknown[],
     kwargs: Readonly<Record<string, unknown>>,
   ) => string | undefined
+  /** Anything else you want to find at `task.options.attributes`. */
+  readonly attributes?: Readonly<Record<string, unknown>>
 }
 
 /** Options of a task, resolved. Durations are milliseconds. */
@@ -152,4 +158,129 @@ export interface TaskOptions {
   readonly shadowName: UserTaskOptions['shadowName']
   /** What the task says about its calls, in wire form and seconds; only what was set. */
   readonly publish: Readonly<Record<string, unknown>>
+  readonly attributes: Readonly<Record<string, unknown>>
+}
+
+const DEFAULT_MAX_RETRIES = 3
+const DEFAULT_RETRY_DELAY = 180_000
+const DEFAULT_BACKOFF_MAX = 600_000
+const DEFAULT_REPR_MAXSIZE = 1024
+
+/**
+ * Resolves the options of a task.
+ * @param strictTyping default of `typing`: the app's `strictTyping`.
+ * @throws TypeError when a duration is none; ImproperlyConfigured when the soft limit is above the hard one.
+ */
+export function normalizeTaskOptions(
+  name: string,
+  own: UserTaskOptions,
+  settings: TaskSettings,
+  strictTyping: boolean,
+): TaskOptions {
+  const user: UserTaskOptions = { ...own, ...annotationsFor(settings.taskAnnotations, name) }
+  const timeLimit = duration(user.timeLimit ?? settings.taskTimeLimit, 'timeLimit')
+  const softTimeLimit = duration(user.softTimeLimit ?? settings.taskSoftTimeLimit, 'softTimeLimit')
+  if (timeLimit !== undefined && softTimeLimit !== undefined && softTimeLimit > timeLimit) {
+    throw new ImproperlyConfigured(
+      `Task ${name}: softTimeLimit (${softTimeLimit} ms) must not be above timeLimit (${timeLimit} ms)`,
+    )
+  }
+  const acks = user.acksOnFailureOrTimeout ?? settings.taskAcksOnFailureOrTimeout
+  return {
+    ...retryOptions(user),
+    bind: user.bind ?? false,
+    params: user.params,
+    typing: user.typing ?? strictTyping,
+    input: user.input,
+    rateLimit: user.rateLimit ?? settings.taskDefaultRateLimit ?? undefined,
+    ignoreResult: user.ignoreResult ?? settings.taskIgnoreResult,
+    trail: user.trail ?? true,
+    sendEvents: user.sendEvents ?? true,
+    storeErrorsEvenIfIgnored: user.storeErrorsEvenIfIgnored ?? settings.taskStoreErrorsEvenIfIgnored,
+    storeEagerResult: user.storeEagerResult ?? settings.taskStoreEagerResult,
+    serializer: user.serializer ?? settings.taskSerializer,
+    timeLimit,
+    softTimeLimit,
+    trackStarted: user.trackStarted ?? settings.taskTrackStarted,
+    acksLate: user.acksLate ?? settings.taskAcksLate,
+    acksOnFailure: user.acksOnFailure ?? settings.taskAcksOnFailure ?? acks,
+    acksOnTimeout: user.acksOnTimeout ?? settings.taskAcksOnTimeout ?? acks,
+    rejectOnWorkerLost: user.rejectOnWorkerLost ?? settings.taskRejectOnWorkerLost ?? false,
+    throws: user.throws ?? [],
+    resultreprMaxsize: user.resultreprMaxsize ?? DEFAULT_REPR_MAXSIZE,
+    shadowName: user.shadowName,
+    publish: publishOptions(user, settings, timeLimit, softTimeLimit),
+    attributes: user.attributes ?? {},
+  }
+}
+
+type RetryPart = Pick<
+  TaskOptions,
+  | 'maxRetries'
+  | 'defaultRetryDelay'
+  | 'autoretryFor'
+  | 'dontAutoretryFor'
+  | 'retryKwargs'
+  | 'retryBackoff'
+  | 'retryBackoffMax'
+  | 'retryJitter'
+>
+
+function retryOptions(user: UserTaskOptions): RetryPart {
+  const backoff = user.retryBackoff ?? false
+  const { retryKwargs = {} } = user
+  return {
+    maxRetries: retries(user.maxRetries) ?? DEFAULT_MAX_RETRIES,
+    defaultRetryDelay: duration(user.defaultRetryDelay, 'defaultRetryDelay') ?? DEFAULT_RETRY_DELAY,
+    autoretryFor: user.autoretryFor ?? [],
+    dontAutoretryFor: user.dontAutoretryFor ?? [],
+    retryKwargs: {
+      maxRetries: retries(retryKwargs.maxRetries),
+      countdown: duration(retryKwargs.countdown, 'retryKwargs.countdown'),
+    },
+    // Celery counts whole seconds here, and at least one.
+    retryBackoff:
+      backoff === false || backoff === 0 ? undefined : Math.max(1, Math.trunc(Number(backoff))) * 1000,
+    retryBackoffMax: duration(user.retryBackoffMax, 'retryBackoffMax') ?? DEFAULT_BACKOFF_MAX,
+    retryJitter: user.retryJitter ?? true,
+  }
+}
+
+/** In the order of Celery's `extract_exec_options`. */
+function publishOptions(
+  user: UserTaskOptions,
+  settings: TaskSettings,
+  timeLimit: number | undefined,
+  softTimeLimit: number | undefined,
+): Readonly<Record<string, unknown>> {
+  const candidates: Readonly<Record<string, unknown>> = {
+    queue: user.queue,
+    routing_key: user.routingKey,
+    exchange: user.exchange,
+    priority: user.priority ?? settings.taskDefaultPriority,
+    expires: user.expires === undefined ? undefined : seconds(toMilliseconds(user.expires, 'expires')),
+    serializer: user.serializer ?? settings.taskSerializer,
+    delivery_mode: user.deliveryMode,
+    compression: user.compression,
+    time_limit: seconds(timeLimit),
+    soft_time_limit: seconds(softTimeLimit),
+    immediate: user.immediate,
+    mandatory: user.mandatory,
+    ignore_result: (user.ignoreResult ?? settings.taskIgnoreResult) ? true : undefined,
+  }
+  return Object.fromEntries(
+    Object.entries(candidates).filter(([, value]) => value !== undefined && value !== null),
+  )
+}
+
+function duration(value: Duration | null | undefined, option: string): number | undefined {
+  return value === null || value === undefined ? undefined : toMilliseconds(value, option)
+}
+
+function seconds(milliseconds: number | undefined): number | undefined {
+  return milliseconds === undefined ? undefined : fromMilliseconds(milliseconds)
+}
+
+function retries(value: number | null | undefined): number | undefined {
+  return value === null ? Number.POSITIVE_INFINITY : value
 }

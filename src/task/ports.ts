@@ -4,6 +4,7 @@
  * Tasks know the app only as `TaskHost`; class `Celery` implements it.
  */
 import type { ResultStore } from '../backends/result-store.ts'
+import type { ResultContext } from '../result/ports.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import type { Signal } from '../util/signal.ts'
@@ -49,6 +50,8 @@ export interface TaskHost {
   readonly settings: TaskSettings
   readonly tasks: TaskLookup
   readonly results: ResultStore
+  /** What result objects need; `results` is its store. */
+  readonly resultContext: ResultContext
   readonly signals: TaskSignals
   readonly clock: Clock
   readonly logger: Logger
@@ -99,6 +102,11 @@ export interface RegisteredTask {
    * @throws TypeError or InvalidArguments when the arguments do not fit.
    */
   run(self: TaskContext, args: readonly unknown[], kwargs: Readonly<Record<string, unknown>>): unknown
+  /**
+   * Checks the arguments of a call before it is sent; undefined when there is nothing to wait for.
+   * @throws TypeError or (rejects with) InvalidArguments.
+   */
+  check(args: readonly unknown[], kwargs: Readonly<Record<string, unknown>>): Promise<void> | undefined
 }
 
 /** Options of `self.retry()`. */

@@ -1,0 +1,118 @@
+/**
+ * The way of every call from `delay()` to the broker: arguments are checked, options laid over each other, ids of the
+ * workflow filled in, and the message handed to the publisher. Celery: `Task.apply_async` and `app.send_task`.
+ */
+import { AsyncResult } from '../result/async-result.ts'
+import { EagerResult } from '../result/eager-result.ts'
+import { ResultPromise } from '../result/result-promise.ts'
+import { uuid } from '../util/uuid.ts'
+import { currentWorkerTask } from './current-task.ts'
+import type { RegisteredTask, TaskCall, TaskContext, TaskHost, WireOptions } from './ports.ts'
+
+/** What is called. */
+export interface CallTarget {
+  readonly name: string
+  /** The task if it is registered here; its options are defaults of the call's. */
+  readonly task: RegisteredTask | undefined
+}
+
+type Kwargs = Readonly<Record<string, unknown>>
+
+/**
+ * Sends a call. With `taskAlwaysEager` a registered task runs here and now instead.
+ * The promise settles when the broker has the message; it rejects with TypeError or InvalidArguments when the
+ * arguments do not fit, and with OperationalError when publishing failed for good.
+ */
+export function callTask<T>(
+  host: TaskHost,
+  target: CallTarget,
+  args: readonly unknown[],
+  kwargs: Kwargs,
+  options: WireOptions,
+): ResultPromise<T> {
+  const given = options['task_id']
+  const id = typeof given === 'string' && given !== '' ? given : uuid()
+  return new ResultPromise(id, send<T>(host, target, { id, args, kwargs, options }))
+}
+
+interface Call {
+  readonly id: string
+  readonly args: readonly unknown[]
+  readonly kwargs: Kwargs
+  readonly options: WireOptions
+}
+
+async function send<T>(host: TaskHost, { name, task }: CallTarget, call: Call): Promise<AsyncResult<T>> {
+  const { id, args, kwargs } = call
+  if (!Array.isArray(args)) throw new TypeError(`${name}: args must be a list, not ${typeof args}`)
+  const checked = task?.check(args, kwargs)
+  if (checked !== undefined) await checked
+  const eager = host.settings.taskAlwaysEager && task?.runnable === true
+  const parent = currentWorkerTask()
+  const ready: TaskCall = { name, id, args, kwargs, task, options: completeOptions(host, task, call, parent) }
+  if (eager) return eagerResult<T>(host, ready)
+
+  const ignored = ready.options['ignore_result'] === true
+  if (!ignored) {
+    const prepared = host.results.prepareSend(id)
+    if (prepared !== undefined) await prepared
+  }
+  await host.publish(ready)
+  const result = new AsyncResult<T>(id, host.resultContext, { ignored })
+  if (parent !== undefined && call.options['add_to_parent'] !== false && parent.task.options.trail) {
+    parent.request.children.push(result)
+  }
+  return result
+}
+
+/** Runs a call in place, whatever the settings say. Celery: `Task.apply`. */
+export async function applyTask<T>(
+  host: TaskHost,
+  task: RegisteredTask,
+  args: readonly unknown[],
+  kwargs: Kwargs,
+  options: WireOptions,
+): Promise<EagerResult<T>> {
+  const given = options['task_id']
+  const id = typeof given === 'string' && given !== '' ? given : uuid()
+  const call = { id, args, kwargs, options }
+  return eagerResult<T>(host, {
+    name: task.name,
+    id,
+    args,
+    kwargs,
+    task,
+    options: completeOptions(host, task, call, currentWorkerTask()),
+  })
+}
+
+async function eagerResult<T>(host: TaskHost, call: TaskCall): Promise<EagerResult<T>> {
+  const { id, state, value, traceback } = await host.runEagerly(call)
+  return new EagerResult<T>({ id, state, value, traceback, name: call.name }, host.resultContext)
+}
+
+/** The task's own options, over them those of the call, and what follows from where the call is made. */
+function completeOptions(
+  { settings }: TaskHost,
+  task: RegisteredTask | undefined,
+  { args, kwargs, options }: Call,
+  parent: TaskContext | undefined,
+): WireOptions {
+  const own = task?.options
+  const shadow = own?.shadowName?.(args, kwargs)
+  if (parent === undefined && shadow === undefined && isEmpty(options)) return own?.publish ?? options
+  const complete: Record<string, unknown> = { ...own?.publish, ...options }
+  if (shadow !== undefined) complete['shadow'] ??= shadow
+  if (parent !== undefined) {
+    const { request } = parent
+    complete['root_id'] ??= request.rootId
+    complete['parent_id'] ??= request.id
+    if (settings.taskInheritParentPriority) complete['priority'] ??= request.deliveryInfo.priority
+  }
+  return complete
+}
+
+function isEmpty(options: WireOptions): boolean {
+  for (const _ in options) return false
+  return true
+}

@@ -1,0 +1,254 @@
+import { Ignore, ImproperlyConfigured, MaxRetriesExceededError, Reject, Retry } from '../errors.ts'
+import { describeException } from '../protocol/exception-info.ts'
+import { buildResultMeta } from '../protocol/result-meta.ts'
+import { EXCEPTION_STATES } from '../protocol/states.ts'
+import type { Logger } from '../util/logger.ts'
+import { repr, reprArgs } from '../util/repr.ts'
+import type { UserCallOptions } from './call-options.ts'
+import { toWireOptions } from './call-options.ts'
+import { callTask } from './call-task.ts'
+import { runInTask } from './current-task.ts'
+import type { RegisteredTask, RetryOptions, TaskContext, WireOptions } from './ports.ts'
+import type { TaskRequest } from './request.ts'
+import { executionOptions } from './request.ts'
+import { resultRequest } from './result-request.ts'
+import { autoretryOptions, isAutoretried } from './retry.ts'
+import type { AnySignature, CanvasHost } from './signature.ts'
+import { listOption } from './signature.ts'
+
+/** What a `TaskSelf` is made of. */
+export interface TaskSelfParts {
+  readonly task: RegisteredTask
+  readonly host: CanvasHost
+  readonly request: TaskRequest
+  /** Fires when the run should end. Default: one that never fires. */
+  readonly signal?: AbortSignal | undefined
+  /** Default: the app's, for `celery.task`. */
+  readonly logger?: Logger | undefined
+}
+
+const NEVER: AbortSignal = new AbortController().signal
+
+/**
+ * One run of a task, as the task sees it: the first argument of a task with `bind: true`, and what `currentTask()`
+ * gives. Celery: `self`.
+ */
+export class TaskSelf implements TaskContext {
+  readonly task: RegisteredTask
+  readonly host: CanvasHost
+  readonly request: TaskRequest
+  readonly signal: AbortSignal
+  #logger: Logger | undefined
+  #maxRetries: number | null | undefined
+
+  constructor(parts: TaskSelfParts) {
+    this.task = parts.task
+    this.host = parts.host
+    this.request = parts.request
+    this.signal = parts.signal ?? NEVER
+    this.#logger = parts.logger
+  }
+
+  /** Name of the task. */
+  get name(): string {
+    return this.task.name
+  }
+
+  /** Logs for this task. */
+  get logger(): Logger {
+    this.#logger ??= this.host.logger.child('task')
+    return this.#logger
+  }
+
+  /** Runs the body, and tries it again by itself after the errors that the task names in `autoretryFor`. */
+  run(): unknown {
+    const { task, request } = this
+    return runInTask(this, () => {
+      if (task.options.autoretryFor.length === 0) return task.run(this, request.args, request.kwargs)
+      return this.#runWithAutoretry()
+    })
+  }
+
+  async retry(options: RetryOptions = {}): Promise<Error> {
+    const { request, task } = this
+    if (options.maxRetries !== undefined) this.#maxRetries = options.maxRetries
+    if (request.calledDirectly) throw options.error ?? new Retry('Task can be retried')
+    const call = this.#nextAttempt(options)
+    const limit =
+      options.maxRetries === undefined
+        ? task.options.maxRetries
+        : (options.maxRetries ?? Number.POSITIVE_INFINITY)
+    if (request.retries + 1 > limit) {
+      if (options.error !== undefined) throw options.error
+      throw new MaxRetriesExceededError(
+        `Can't retry ${task.name}[${request.id}] args:${reprArgs(call.args)} kwargs:${repr(call.kwargs)}`,
+        { taskArgs: call.args, taskKwargs: call.kwargs },
+      )
+    }
+    const retry = new Retry(undefined, {
+      ...(options.error === undefined ? {} : { cause: options.error }),
+      when: call.when,
+      isEager: request.isEager,
+      signature: {
+        task: task.name,
+        args: call.args,
+        kwargs: call.kwargs,
+        options: call.options,
+        subtask_type: null,
+        immutable: false,
+      },
+    })
+    if (!request.isEager) await this.#send(call)
+    if (options.throw ?? true) throw retry
+    return retry
+  }
+
+  async updateState(
+    state: string,
+    meta: unknown = null,
+    options: { readonly taskId?: string } = {},
+  ): Promise<void> {
+    const { host, request } = this
+    const isError = EXCEPTION_STATES.has(state) && meta instanceof Error
+    await host.results.save(
+      buildResultMeta({
+        id: options.taskId ?? request.id,
+        state,
+        result: isError ? describeException(meta, host.resultContext.errorClasses) : meta,
+        request: resultRequest(request, host.settings.resultExtended),
+        now: host.clock.now(),
+      }),
+      { replyTo: request.replyTo },
+    )
+  }
+
+  /**
+   * Puts another call in this one's place: it gets this one's id, callbacks, chain and chord. Ends the run by throwing
+   * `Ignore`; an eager run gives the value of the other call. Celery: `Task.replace`.
+   */
+  async replace(signature: AnySignature): Promise<unknown> {
+    const { request } = this
+    if ('chord' in signature.options) {
+      throw new ImproperlyConfigured('A signature replacing a task must not be part of a chord')
+    }
+    if (signature.subtaskType === 'chain' && signature.members.length === 0) {
+      throw new ImproperlyConfigured('Cannot replace a task with an empty chain')
+    }
+    const next = this.#inPlace(signature)
+    if (request.isEager) return (await next.apply({})).get({ disableSyncSubtasks: false })
+    await next.applyAsync({})
+    throw new Ignore('Replaced by new task')
+  }
+
+  #inPlace(signature: AnySignature): AnySignature {
+    const { request, host } = this
+    let next = signature
+    if (next.subtaskType === 'group') {
+      // As a chord it has one result, so that there is something to link to.
+      next = host.pipe(
+        next,
+        host.signatureFrom({
+          task: 'celery.accumulate',
+          args: [],
+          kwargs: { index: 0 },
+          options: {},
+          subtask_type: null,
+          immutable: false,
+        }),
+      )
+    }
+    for (const callback of request.callbacks ?? []) next.link(host.signatureFrom(callback))
+    for (const errback of request.errbacks ?? []) next.linkError(host.signatureFrom(errback))
+    const last = next.subtaskType === 'chain' ? next.members.at(-1) : undefined
+    for (const callback of last === undefined ? [] : listOption(next.options, 'link')) {
+      last?.link(host.signatureFrom(callback))
+    }
+    next.freeze({ id: request.id })
+    const nesting = request.replacedTaskNesting + 1
+    Object.assign(next.options, {
+      chord: request.chord ?? null,
+      group_id: request.group ?? null,
+      group_index: request.groupIndex ?? null,
+      root_id: request.rootId,
+      replaced_task_nesting: nesting,
+    })
+    if (next.subtaskType === 'chain') {
+      for (const member of next.members) member.options['replaced_task_nesting'] = nesting
+    }
+    for (const data of (request.chain ?? []).toReversed()) {
+      const rest = host.signatureFrom(data)
+      rest.options['replaced_task_nesting'] = nesting
+      next = host.pipe(next, rest)
+    }
+    return next
+  }
+
+  async #runWithAutoretry(): Promise<unknown> {
+    const { task, request } = this
+    try {
+      return await task.run(this, request.args, request.kwargs)
+    } catch (error) {
+      if (!isAutoretried(error, task.options)) throw error
+      const options = autoretryOptions(error, task.options, request.retries)
+      throw await this.retry(
+        this.#maxRetries === undefined ? options : { ...options, maxRetries: this.#maxRetries },
+      )
+    }
+  }
+
+  /** The call that is sent for the next attempt. Celery: `signature_from_request`. */
+  #nextAttempt(retry: RetryOptions): NextAttempt {
+    const { request, task } = this
+    const countdown =
+      retry.countdown ?? (retry.eta === undefined ? task.options.defaultRetryDelay / 1000 : undefined)
+    const user: UserCallOptions = { countdown, eta: retry.eta, ...retry.options }
+    const times = toWireOptions(user)
+    const options: Record<string, unknown> = {
+      ...executionOptions(request),
+      retries: request.retries + 1,
+      add_to_parent: false,
+      ...times,
+    }
+    const { deliveryInfo } = request
+    if (deliveryInfo.priority !== undefined) options['priority'] ??= deliveryInfo.priority
+    if (retry.queue !== undefined) options['queue'] = retry.queue
+    else if (options['queue'] === undefined) this.#sameQueue(options)
+    const when = retry.eta instanceof Date ? retry.eta : times['countdown']
+    return {
+      args: retry.args ?? request.args,
+      kwargs: retry.kwargs ?? request.kwargs,
+      options,
+      when: typeof when === 'number' || when instanceof Date ? when : undefined,
+    }
+  }
+
+  /** Back to where the message came from. */
+  #sameQueue(options: Record<string, unknown>): void {
+    const { exchange, routingKey } = this.request.deliveryInfo
+    if ((exchange ?? '') === '') {
+      if (routingKey !== undefined && routingKey !== '') options['queue'] = routingKey
+    } else {
+      options['exchange'] = exchange
+      options['routing_key'] = routingKey
+    }
+  }
+
+  async #send({ args, kwargs, options }: NextAttempt): Promise<void> {
+    const { host, task } = this
+    try {
+      await callTask(host, { name: task.name, task }, args, kwargs, options)
+    } catch (cause) {
+      throw new Reject(`The retry of ${task.name}[${this.request.id}] could not be sent: ${String(cause)}`, {
+        cause,
+        requeue: false,
+      })
+    }
+  }
+}
+
+interface NextAttempt {
+  readonly args: readonly unknown[]
+  readonly kwargs: Readonly<Record<string, unknown>>
+  readonly options: WireOptions
+  readonly when: number | Date | undefined
+}

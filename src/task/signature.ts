@@ -1,0 +1,382 @@
+import { isDeepStrictEqual } from 'node:util'
+import { NotRegistered } from '../errors.ts'
+import type { SignatureData } from '../protocol/signature.ts'
+import { AsyncResult, trusted } from '../result/async-result.ts'
+import type { ResultNode } from '../result/ports.ts'
+import type { ResultPromise } from '../result/result-promise.ts'
+import { isPlainObject } from '../util/is-record.ts'
+import { repr } from '../util/repr.ts'
+import { uuid } from '../util/uuid.ts'
+import type { UserCallOptions } from './call-options.ts'
+import { NO_OPTIONS, toWireOptions } from './call-options.ts'
+import { applyTask, callTask } from './call-task.ts'
+import type { TaskHost, WireOptions } from './ports.ts'
+
+/** What signatures need of the app beyond what tasks need: the canvas, which stands above them. */
+export interface CanvasHost extends TaskHost {
+  /** Puts one after the other, as Python's `|` does. */
+  pipe(left: AnySignature, right: AnySignature): AnySignature
+  /** Makes a signature of plain data, or a copy of a signature. Celery: `maybe_signature`. */
+  signatureFrom(signature: unknown): AnySignature
+}
+
+/** A signature of which nothing is known but that it is one. */
+export type AnySignature = Signature<never, unknown, ResultNode>
+
+/** One to which a value can be handed as first argument. */
+export type Accepts<T> = Signature<[T], unknown, ResultNode>
+
+/** Options of `applyAsync`, with arguments. */
+export interface ApplyOptions extends UserCallOptions {
+  /** Named arguments, merged over the bound ones. */
+  readonly kwargs?: Readonly<Record<string, unknown>>
+}
+
+/** The ways to call `applyAsync`: a list of arguments, options, or both. */
+export type ApplyArguments<Args extends readonly unknown[]> =
+  | (readonly [] extends Args
+      ? [args?: Args, options?: ApplyOptions]
+      : [] extends Args
+        ? [args?: Args, options?: ApplyOptions]
+        : [args: Args, options?: ApplyOptions])
+  | [options: ApplyOptions & { readonly args?: Args }]
+  | [options: ApplyOptions & { readonly kwargs: Readonly<Record<string, unknown>> }]
+
+/** What a signature is made of. */
+export interface SignatureParts {
+  readonly task: string
+  readonly args?: readonly unknown[]
+  readonly kwargs?: Readonly<Record<string, unknown>>
+  readonly options?: WireOptions
+  readonly immutable?: boolean
+}
+
+/** Ids and links to the workflow that freezing fills in. */
+export interface FreezeOptions {
+  readonly id?: string | undefined
+  readonly groupId?: string | undefined
+  readonly groupIndex?: number | undefined
+  readonly chord?: AnySignature | SignatureData | undefined
+  readonly rootId?: string | undefined
+}
+
+/** Options that stay as they are once they are set, because others rely on them. */
+const PROTECTED: ReadonlySet<string> = new Set(['group_id', 'stamped_headers'])
+
+/**
+ * A call as a thing: name, arguments and options, to be applied, passed on, combined or sent inside a message.
+ * Celery: `Signature`.
+ *
+ * `Args` are the arguments that are still missing (a union of tuples), `R` is the value of the result, `H` the object
+ * that applying gives. Options are kept as they travel. It changes in place where Celery's does: `set`, `link`,
+ * `freeze`.
+ */
+export class Signature<
+  Args extends readonly unknown[] = never,
+  R = unknown,
+  H extends ResultNode = AsyncResult<R>,
+> {
+  /** For the compiler only: makes signatures that want other arguments or give other values different types. */
+  declare readonly '~types': { args(args: Args): void; result: R; handle: H }
+  readonly task: string
+  args: readonly unknown[]
+  kwargs: Readonly<Record<string, unknown>>
+  /** In wire form; nested signatures may be objects or data. */
+  options: Record<string, unknown>
+  immutable: boolean
+  readonly host: CanvasHost
+
+  constructor(host: CanvasHost, parts: SignatureParts) {
+    this.host = host
+    this.task = parts.task
+    this.args = parts.args ?? []
+    this.kwargs = parts.kwargs ?? {}
+    this.options = { ...parts.options }
+    this.immutable = parts.immutable ?? false
+  }
+
+  /** Celery's word for the kind: null for a plain task, else `chain`, `group`, `chord`. */
+  get subtaskType(): string | null {
+    return null
+  }
+
+  /** Name of the task. */
+  get name(): string {
+    return this.task
+  }
+
+  /** Id of the call, once it is frozen or set. */
+  get id(): string | undefined {
+    return textOption(this.options, 'task_id')
+  }
+
+  get rootId(): string | undefined {
+    return textOption(this.options, 'root_id')
+  }
+
+  get parentId(): string | undefined {
+    return textOption(this.options, 'parent_id')
+  }
+
+  /** Sends it with these arguments in front of the bound ones. */
+  delay(...args: Args): ResultPromise<R, H> {
+    return this.launch(...this.merge(args, undefined, NO_OPTIONS))
+  }
+
+  /** Sends it, with arguments in front of the bound ones and options over the set ones. */
+  applyAsync(...call: ApplyArguments<Args>): ResultPromise<R, H> {
+    return this.launch(...this.#mergeCall(call))
+  }
+
+  /** Runs it here and now. */
+  async apply(...call: ApplyArguments<Args>): Promise<H> {
+    return trusted<H>(await this.launchEagerly(...this.#mergeCall(call)))
+  }
+
+  /** Sends it like `applyAsync`, for those who know arguments and options only as data. */
+  send(args: readonly unknown[], options: WireOptions = NO_OPTIONS): ResultPromise<R, H> {
+    return this.launch(...this.merge(args, undefined, options))
+  }
+
+  /** Runs it like `apply`, for those who know arguments and options only as data. */
+  async runEagerly(args: readonly unknown[], options: WireOptions = NO_OPTIONS): Promise<H> {
+    return trusted<H>(await this.launchEagerly(...this.merge(args, undefined, options)))
+  }
+
+  /** Puts another one after this one, which gets this one's result as first argument. Python: `this | next`. */
+  pipe<R2, H2 extends ResultNode>(next: Signature<[R], R2, H2>): Signature<Args, R2, H2> {
+    return trusted<Signature<Args, R2, H2>>(this.host.pipe(this, next))
+  }
+
+  /** Sets options (`queue`, `countdown`, …), in place. */
+  set(options: UserCallOptions & { readonly immutable?: boolean }): this {
+    const { immutable, ...rest } = options
+    if (immutable !== undefined) this.setImmutable(immutable)
+    Object.assign(this.options, toWireOptions(rest))
+    return this
+  }
+
+  /** Whether it ignores arguments that are put in front later. */
+  setImmutable(immutable: boolean): void {
+    this.immutable = immutable
+  }
+
+  /** Calls `callback` with the result when this succeeds. Adds it once, in place. */
+  link(callback: Accepts<R>): this {
+    this.addToList('link', callback)
+    return this
+  }
+
+  /** Calls `errback` when this fails. Adds it once, in place. Celery: `link_error`, and `on_error`. */
+  linkError(errback: AnySignature): this {
+    this.addToList('link_error', errback)
+    return this
+  }
+
+  /** Another one like it. Arguments go in front of the bound ones, options over the set ones. */
+  clone(extra: ApplyOptions & { readonly args?: readonly unknown[] } = {}): Signature<Args, R, H> {
+    return new Signature<Args, R, H>(this.host, this.clonedParts(extra))
+  }
+
+  /** Another one like it with other arguments or options. */
+  replace(parts: Pick<SignatureParts, 'args' | 'kwargs' | 'options'>): Signature<Args, R, H> {
+    const replaced = this.clone()
+    if (parts.args !== undefined) replaced.args = parts.args
+    if (parts.kwargs !== undefined) replaced.kwargs = parts.kwargs
+    if (parts.options !== undefined) replaced.options = { ...parts.options }
+    return replaced
+  }
+
+  /**
+   * Gives it its id and its place in a workflow without sending it. Once set, the id stays; so the result that this
+   * answers is the one that sending it later will have.
+   */
+  freeze(place: FreezeOptions = {}): H {
+    const { options } = this
+    options['task_id'] ??= place.id ?? uuid()
+    if (place.rootId !== undefined) options['root_id'] = place.rootId
+    options['reply_to'] ??= this.host.results.replyTo ?? this.host.oid
+    if (place.groupId !== undefined) options['group_id'] ??= place.groupId
+    if (place.chord !== undefined) options['chord'] = place.chord
+    if (place.groupIndex !== undefined) options['group_index'] = place.groupIndex
+    return trusted<H>(new AsyncResult(this.id ?? '', this.host.resultContext))
+  }
+
+  /** How many results it brings to a chord whose header it is part of. */
+  get chordSize(): number {
+    return 1
+  }
+
+  /** The signatures it is made of; none for a plain task. */
+  get members(): readonly AnySignature[] {
+    return []
+  }
+
+  /** This one and all callbacks it leads to. */
+  flattenLinks(): AnySignature[] {
+    const links = listOption(this.options, 'link').map((link) => this.host.signatureFrom(link))
+    return [this, ...links.flatMap((link) => link.flattenLinks())]
+  }
+
+  /** As plain data, all the way down: what is sent. */
+  toJSON(): SignatureData {
+    return {
+      task: this.task,
+      args: this.args,
+      kwargs: this.dataOfKwargs(),
+      options: dataOfOptions(this.options),
+      subtask_type: this.subtaskType,
+      immutable: this.immutable,
+    }
+  }
+
+  /** As it would be written, `tasks.add(2, 2)`. */
+  toString(): string {
+    const named = Object.entries(this.kwargs).map(([name, value]) => `${name}=${repr(value)}`)
+    return `${this.task}(${[...this.args.map((arg) => repr(arg)), ...named].join(', ')})`
+  }
+
+  /** Sends; arguments and options are complete. What composite signatures do differently. */
+  protected launch(
+    args: readonly unknown[],
+    kwargs: Readonly<Record<string, unknown>>,
+    options: WireOptions,
+  ): ResultPromise<R, H> {
+    const target = { name: this.task, task: this.host.tasks.get(this.task) }
+    const sent = callTask<R>(this.host, target, args, kwargs, options)
+    return trusted<ResultPromise<R, H>>(sent)
+  }
+
+  /** Runs here and now; arguments and options are complete. What composite signatures do differently. */
+  protected async launchEagerly(
+    args: readonly unknown[],
+    kwargs: Readonly<Record<string, unknown>>,
+    options: WireOptions,
+  ): Promise<ResultNode> {
+    const task = this.host.tasks.get(this.task)
+    if (task === undefined)
+      throw new NotRegistered(`Task ${this.task} is not registered here, so it cannot run`)
+    return applyTask(this.host, task, args, kwargs, options)
+  }
+
+  /** Keyword arguments as plain data. */
+  protected dataOfKwargs(): Readonly<Record<string, unknown>> {
+    return this.kwargs
+  }
+
+  /** Arguments in front of the bound ones, options over the set ones; nothing changes here. */
+  protected merge(
+    args: readonly unknown[],
+    kwargs: Readonly<Record<string, unknown>> | undefined,
+    options: WireOptions,
+  ): [readonly unknown[], Readonly<Record<string, unknown>>, WireOptions] {
+    const merged = options === NO_OPTIONS ? this.options : mergeOptions(this.options, options)
+    if (this.immutable) return [this.args, this.kwargs, merged]
+    return [
+      args.length === 0 ? this.args : this.args.length === 0 ? args : [...args, ...this.args],
+      kwargs === undefined ? this.kwargs : { ...this.kwargs, ...kwargs },
+      merged,
+    ]
+  }
+
+  /** What a copy is made of. */
+  protected clonedParts(extra: ApplyOptions & { readonly args?: readonly unknown[] }): SignatureParts {
+    const { args, kwargs, ...options } = extra
+    const wire = toWireOptions(options)
+    const [mergedArgs, mergedKwargs, mergedOptions] = this.merge(args ?? [], kwargs, wire)
+    return {
+      task: this.task,
+      args: mergedArgs,
+      kwargs: mergedKwargs,
+      options: copyOptions(mergedOptions),
+      immutable: this.immutable,
+    }
+  }
+
+  /** Adds to a list among the options, unless an equal one is in it. */
+  protected addToList(key: string, signature: AnySignature): void {
+    const list = listOption(this.options, key)
+    const data = signature.toJSON()
+    if (list.some((item) => item === signature || isDeepStrictEqual(toData(item), data))) return
+    this.options[key] = [...list, signature]
+  }
+
+  #mergeCall(
+    call: ApplyArguments<Args>,
+  ): [readonly unknown[], Readonly<Record<string, unknown>>, WireOptions] {
+    const { args, kwargs, options } = readCall(call)
+    // As in Celery, null says nothing here: options that are set stay.
+    const wire = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== null))
+    return this.merge(args, kwargs, wire)
+  }
+}
+
+/** Takes the arguments of `applyAsync` apart, whichever way it was called. */
+export function readCall(call: readonly unknown[]): {
+  readonly args: readonly unknown[]
+  readonly kwargs: Readonly<Record<string, unknown>> | undefined
+  readonly options: WireOptions
+} {
+  const [first, second] = call
+  const own: unknown = Array.isArray(first) || first === undefined || first === null ? second : first
+  if (own !== undefined && own !== null && !isPlainObject(own)) {
+    throw new TypeError(`applyAsync() takes a list of arguments and an object of options, not ${repr(own)}`)
+  }
+  const { args = first, kwargs, ...options }: Record<string, unknown> = own ?? {}
+  if (args !== undefined && args !== null && !Array.isArray(args)) {
+    throw new TypeError(own === first ? `args must be a list, not ${repr(args)}` : 'args must be a list')
+  }
+  if (kwargs !== undefined && kwargs !== null && !isPlainObject(kwargs)) {
+    throw new TypeError(`kwargs must be an object, not ${repr(kwargs)}`)
+  }
+  return { args: args ?? [], kwargs: kwargs ?? undefined, options: toWireOptions(options) }
+}
+
+/** A list among the options; a single value counts as a list of it. Celery: `maybe_list`. */
+export function listOption(options: WireOptions, key: string): readonly unknown[] {
+  const value = options[key]
+  if (value === undefined || value === null) return []
+  return Array.isArray(value) ? value : [value]
+}
+
+function textOption(options: WireOptions, key: string): string | undefined {
+  const value = options[key]
+  return typeof value === 'string' ? value : undefined
+}
+
+function mergeOptions(own: WireOptions, over: WireOptions): WireOptions {
+  const merged: Record<string, unknown> = { ...own }
+  const stamps = new Set(listOption(own, 'stamped_headers'))
+  for (const [key, value] of Object.entries(over)) {
+    const fixed = (PROTECTED.has(key) || stamps.has(key)) && Object.hasOwn(own, key)
+    if (!fixed) merged[key] = value
+  }
+  return merged
+}
+
+/** A copy in which lists and nested signatures are copies, too, so that changing it changes nothing else. */
+function copyOptions(options: WireOptions): Record<string, unknown> {
+  const copy: Record<string, unknown> = { ...options }
+  for (const key in copy) {
+    const value = copy[key]
+    if (Array.isArray(value))
+      copy[key] = value.map((item) => (item instanceof Signature ? item.clone() : item))
+    else if (isPlainObject(value) && key !== 'chord') copy[key] = { ...value }
+  }
+  return copy
+}
+
+/** Options as plain data: nested signatures become data. */
+export function dataOfOptions(options: WireOptions): Readonly<Record<string, unknown>> {
+  const data: Record<string, unknown> = {}
+  for (const key in options) {
+    const value = options[key]
+    data[key] = Array.isArray(value) ? value.map(toData) : toData(value)
+  }
+  return data
+}
+
+/** A signature as data; everything else as it is. */
+export function toData<T>(value: T): T | SignatureData {
+  return value instanceof Signature ? value.toJSON() : value
+}
