@@ -1,5 +1,14 @@
 import type { Runner } from '../../pool/pool.ts'
-import type { ConformanceJob } from './pool.ts'
+
+/** What a job of the suite does. */
+export type ConformanceJob =
+  | { readonly do: 'echo'; readonly value: unknown }
+  | { readonly do: 'until-aborted' }
+  | { readonly do: 'ignore-abort' }
+  | { readonly do: 'spin' }
+  | { readonly do: 'exit'; readonly code: number }
+  | { readonly do: 'pid' }
+  | { readonly do: 'reject' }
 
 /** The runner of the pool suite: does what the job says. */
 export function createRunner(init: unknown): Promise<Runner> {

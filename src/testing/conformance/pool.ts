@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Pool, PoolFeatures, PoolJob, PoolOutcome, RunnerSource } from '../../pool/pool.ts'
+import type { ConformanceJob } from './pool-runner.ts'
 
 /** A pool under test. */
 export interface PoolSetup {
@@ -13,16 +14,6 @@ export interface PoolSetup {
   /** A new pool that runs `size` jobs at once. */
   readonly create: (size: number) => Pool | Promise<Pool>
 }
-
-/** The jobs of `pool-runner.ts`, the runner that the suite uses. */
-export type ConformanceJob =
-  | { readonly do: 'echo'; readonly value: unknown }
-  | { readonly do: 'until-aborted' }
-  | { readonly do: 'ignore-abort' }
-  | { readonly do: 'spin' }
-  | { readonly do: 'exit'; readonly code: number }
-  | { readonly do: 'pid' }
-  | { readonly do: 'reject' }
 
 let lastId = 0
 
