@@ -7,12 +7,10 @@ import { repr, reprArgs } from '../util/repr.ts'
 import type { UserCallOptions } from './call-options.ts'
 import { toWireOptions } from './call-options.ts'
 import { callTask } from './call-task.ts'
-import { runInTask } from './current-task.ts'
 import type { RegisteredTask, RetryOptions, TaskContext, WireOptions } from './ports.ts'
 import type { TaskRequest } from './request.ts'
 import { executionOptions } from './request.ts'
 import { resultRequest } from './result-request.ts'
-import { autoretryOptions, isAutoretried } from './retry.ts'
 import type { AnySignature, CanvasHost } from './signature.ts'
 import { listOption } from './signature.ts'
 
@@ -60,24 +58,16 @@ export class TaskSelf implements TaskContext {
     return this.#logger
   }
 
-  /** Runs the body, and tries it again by itself after the errors that the task names in `autoretryFor`. */
-  run(): unknown {
-    const { task, request } = this
-    return runInTask(this, () => {
-      if (task.options.autoretryFor.length === 0) return task.run(this, request.args, request.kwargs)
-      return this.#runWithAutoretry()
-    })
-  }
-
   async retry(options: RetryOptions = {}): Promise<Error> {
     const { request, task } = this
-    if (options.maxRetries !== undefined) this.#maxRetries = options.maxRetries
+    // What the body said first holds for an automatic retry of the same run, too.
+    if (this.#maxRetries === undefined) this.#maxRetries = options.maxRetries
     if (request.calledDirectly) throw options.error ?? new Retry('Task can be retried')
     const call = this.#nextAttempt(options)
     const limit =
-      options.maxRetries === undefined
+      this.#maxRetries === undefined
         ? task.options.maxRetries
-        : (options.maxRetries ?? Number.POSITIVE_INFINITY)
+        : (this.#maxRetries ?? Number.POSITIVE_INFINITY)
     if (request.retries + 1 > limit) {
       if (options.error !== undefined) throw options.error
       throw new MaxRetriesExceededError(
@@ -181,19 +171,6 @@ export class TaskSelf implements TaskContext {
       next = host.pipe(next, rest)
     }
     return next
-  }
-
-  async #runWithAutoretry(): Promise<unknown> {
-    const { task, request } = this
-    try {
-      return await task.run(this, request.args, request.kwargs)
-    } catch (error) {
-      if (!isAutoretried(error, task.options)) throw error
-      const options = autoretryOptions(error, task.options, request.retries)
-      throw await this.retry(
-        this.#maxRetries === undefined ? options : { ...options, maxRetries: this.#maxRetries },
-      )
-    }
   }
 
   /** The call that is sent for the next attempt. Celery: `signature_from_request`. */
