@@ -1,0 +1,33 @@
+/** Messages as amqplib delivers them, as a channel of ours hands them on. */
+import type { Message } from 'amqplib'
+import type { Delivery, MessageHeaders, MessageProperties } from '../../message.ts'
+import { ContentHeader } from './content-header.ts'
+
+class AmqpDelivery implements Delivery {
+  readonly tag: number
+  readonly queue: string
+  readonly exchange: string
+  readonly routingKey: string
+  readonly redelivered: boolean
+  readonly properties: MessageProperties
+  readonly headers: MessageHeaders
+  readonly body: Uint8Array
+
+  constructor({ fields, content }: Message, { properties, headers }: ContentHeader, queue: string) {
+    this.tag = fields.deliveryTag
+    this.queue = queue
+    this.exchange = fields.exchange
+    this.routingKey = fields.routingKey
+    this.redelivered = fields.redelivered
+    this.properties = properties
+    this.headers = headers
+    this.body = content
+  }
+}
+
+/** @throws TypeError when the message's header was not read by `takeHeaderFrame`. */
+export function toDelivery(message: Message, queue: string): Delivery & { readonly tag: number } {
+  const header: unknown = message.properties
+  if (!(header instanceof ContentHeader)) throw new TypeError('amqplib has read a content header by itself')
+  return new AmqpDelivery(message, header, queue)
+}

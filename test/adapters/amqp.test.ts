@@ -1,0 +1,25 @@
+import { after } from 'node:test'
+import type { TransportConnection } from '../../src/messaging/transport.ts'
+import { amqpTransport } from '../../src/messaging/transports/amqp/transport.ts'
+import { exerciseTransport } from '../../src/testing/conformance/transport.ts'
+import { startRabbitmq } from '../support/servers/rabbitmq.ts'
+
+const server = await startRabbitmq({ after })
+
+exerciseTransport({
+  name: 'amqp',
+  features: amqpTransport.features,
+  connect: () => connect(server.url),
+  restart: () => server.restart(),
+})
+
+function connect(url: string): Promise<TransportConnection> {
+  return amqpTransport.connect({
+    url,
+    transportOptions: {},
+    connectTimeout: undefined,
+    heartbeat: 0,
+    ssl: false,
+    clientName: 'conformance',
+  })
+}
