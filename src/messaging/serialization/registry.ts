@@ -192,13 +192,27 @@ export function createSerializerRegistry(): SerializerRegistry {
   registry.register(new JsonSerializer())
   registry.register(new MsgpackSerializer())
   registry.registerLazy({ name: 'yaml', contentType: 'application/x-yaml', load: loadYamlSerializer })
-  registry.registerLazy({ name: 'pickle', contentType: 'application/x-python-serialize', load: refusePickle })
+  registry.register(new PickleRefusal())
   return registry
 }
 
-function refusePickle(): Promise<Serializer> {
-  throw new SerializerNotInstalled(
-    "pickle (application/x-python-serialize) is Python's own and can run any code when it is read; it is not supported " +
-      "here. Let the sender use another serializer, e.g. task_serializer = 'json'",
-  )
+/** Stands where pickle would be, so that its name may be configured and the error says what is the matter. */
+class PickleRefusal implements Serializer {
+  readonly name = 'pickle'
+  readonly contentType = 'application/x-python-serialize'
+  readonly contentEncoding = 'binary'
+
+  encode(): never {
+    throw new SerializerNotInstalled(
+      "pickle is Python's own format and can run any code when it is read, so it is not supported here; " +
+        "use another serializer, e.g. taskSerializer: 'json'",
+    )
+  }
+
+  decode(): never {
+    throw new SerializerNotInstalled(
+      "The message is pickled: that is Python's own format, can run any code when it is read, and is not supported " +
+        "here; let the sender use another serializer, e.g. task_serializer = 'json'",
+    )
+  }
 }
