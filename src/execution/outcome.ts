@@ -25,3 +25,8 @@ export type TaskOutcome =
 
 /** Why a message cannot be run. */
 export type InvalidReason = 'undecodable' | 'disallowed' | 'invalid' | 'unknown-task'
+
+/** True for what a runner of ours answered. */
+export function isTaskOutcome(value: unknown): value is TaskOutcome {
+  return typeof value === 'object' && value !== null && 'kind' in value && typeof value.kind === 'string'
+}

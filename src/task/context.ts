@@ -1,4 +1,11 @@
-import { Ignore, ImproperlyConfigured, MaxRetriesExceededError, Reject, Retry } from '../errors.ts'
+import {
+  Ignore,
+  ImproperlyConfigured,
+  MaxRetriesExceededError,
+  Reject,
+  Retry,
+  SoftTimeLimitExceeded,
+} from '../errors.ts'
 import { describeException } from '../protocol/exception-info.ts'
 import { buildResultMeta } from '../protocol/result-meta.ts'
 import { EXCEPTION_STATES } from '../protocol/states.ts'
@@ -19,8 +26,8 @@ export interface TaskSelfParts {
   readonly task: RegisteredTask
   readonly host: CanvasHost
   readonly request: TaskRequest
-  /** Fires when the run should end. Default: one that never fires. */
-  readonly signal?: AbortSignal | undefined
+  /** Fires when the run should end: the signal, or what makes it when it is first looked at. Default: it never fires. */
+  readonly signal?: AbortSignal | (() => AbortSignal) | undefined
   /** Default: the app's, for `celery.task`. */
   readonly logger?: Logger | undefined
 }
@@ -35,7 +42,7 @@ export class TaskSelf implements TaskContext {
   readonly task: RegisteredTask
   readonly host: CanvasHost
   readonly request: TaskRequest
-  readonly signal: AbortSignal
+  #signal: AbortSignal | (() => AbortSignal)
   #logger: Logger | undefined
   #maxRetries: number | null | undefined
 
@@ -43,13 +50,19 @@ export class TaskSelf implements TaskContext {
     this.task = parts.task
     this.host = parts.host
     this.request = parts.request
-    this.signal = parts.signal ?? NEVER
+    this.#signal = parts.signal ?? NEVER
     this.#logger = parts.logger
   }
 
   /** Name of the task. */
   get name(): string {
     return this.task.name
+  }
+
+  /** Fires when the run should end; its reason is the error to throw. */
+  get signal(): AbortSignal {
+    if (typeof this.#signal === 'function') this.#signal = this.#signal()
+    return this.#signal
   }
 
   /** Logs for this task. */
@@ -60,6 +73,7 @@ export class TaskSelf implements TaskContext {
 
   async retry(options: RetryOptions = {}): Promise<Error> {
     const { request, task } = this
+    this.#mustBeWanted()
     // What the body said first holds for an automatic retry of the same run, too.
     if (this.#maxRetries === undefined) this.#maxRetries = options.maxRetries
     if (request.calledDirectly) throw options.error ?? new Retry('Task can be retried')
@@ -99,6 +113,7 @@ export class TaskSelf implements TaskContext {
     options: { readonly taskId?: string } = {},
   ): Promise<void> {
     const { host, request } = this
+    this.#mustBeWanted()
     const isError = EXCEPTION_STATES.has(state) && meta instanceof Error
     await host.results.save(
       buildResultMeta({
@@ -128,6 +143,12 @@ export class TaskSelf implements TaskContext {
     if (request.isEager) return (await next.apply({})).get({ disableSyncSubtasks: false })
     await next.applyAsync({})
     throw new Ignore('Replaced by new task')
+  }
+
+  /** A run that was terminated sends and stores nothing more: whoever ended it has had the last word. */
+  #mustBeWanted(): void {
+    const { aborted, reason } = this.signal
+    if (aborted && !(reason instanceof SoftTimeLimitExceeded)) throw reason
   }
 
   #inPlace(signature: AnySignature): AnySignature {
