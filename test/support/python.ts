@@ -100,7 +100,8 @@ const PYTHON_ENV: Readonly<Record<string, string>> = {
   C_FORCE_ROOT: '1',
 }
 
-function requirePython(): Python {
+/** The Python that the interop tests talk to; an error says how to get one. */
+export function requirePython(): Python {
   const python = findPython()
   if (!python) {
     throw new Error(
