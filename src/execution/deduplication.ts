@@ -2,7 +2,6 @@
  * Not running a task again that has succeeded: a worker that acknowledges late may die between storing a result and
  * acknowledging the message, which then comes again. Celery: `worker_deduplicate_successful_tasks`.
  */
-import { BackendError } from '../errors.ts'
 import type { ResultMeta } from '../protocol/result-meta.ts'
 import { SUCCESS } from '../protocol/states.ts'
 import type { RegisteredTask } from '../task/ports.ts'
@@ -45,8 +44,10 @@ export class Deduplication {
       return meta?.status === SUCCESS ? meta : undefined
     } catch (error) {
       // In doubt it runs: that is what redelivery is for.
-      if (error instanceof BackendError) return undefined
-      throw error
+      this.#host.tasks.logger.warn(`Whether task ${id} has succeeded already could not be found out`, {
+        error,
+      })
+      return undefined
     }
   }
 }

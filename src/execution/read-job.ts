@@ -1,5 +1,6 @@
 /** From a job, whose body is bytes, to the request that the task sees. */
-import { ContentDisallowed, InvalidTaskError, KombuError, SecurityError } from '../errors.ts'
+import { ContentDisallowed, InvalidTaskError, SecurityError } from '../errors.ts'
+import { isError } from '../protocol/exception-info.ts'
 import type { TaskBody } from '../protocol/task-body.ts'
 import { readTaskBody } from '../protocol/task-body.ts'
 import type { RegisteredTask } from '../task/ports.ts'
@@ -20,17 +21,19 @@ export function readBody(job: TaskJob, host: ExecutionHost): TaskBody | Invalid 
       host.decodeBody(job.body, { contentType, contentEncoding, compression: job.compression }),
     )
   } catch (error) {
-    const reason = reasonOf(error)
-    if (reason === undefined || !(error instanceof Error)) throw error
-    return { kind: 'invalid', reason, detail: error.message }
+    return {
+      kind: 'invalid',
+      reason: reasonOf(error),
+      detail: isError(error) ? error.message : String(error),
+    }
   }
 }
 
-function reasonOf(error: unknown): InvalidReason | undefined {
+function reasonOf(error: unknown): InvalidReason {
   if (error instanceof ContentDisallowed || error instanceof SecurityError) return 'disallowed'
   if (error instanceof InvalidTaskError) return 'invalid'
-  if (error instanceof KombuError) return 'undecodable'
-  return undefined
+  // A serializer of somebody else may throw anything.
+  return 'undecodable'
 }
 
 /** The request of a job. `body` is empty when it cannot be read and only the headers are known. */

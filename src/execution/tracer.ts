@@ -1,5 +1,4 @@
 import { NotRegistered } from '../errors.ts'
-import { NO_EMBED } from '../protocol/task-body.ts'
 import { TaskSelf } from '../task/context.ts'
 import { runInTask } from '../task/current-task.ts'
 import type { EagerOutcome, RegisteredTask } from '../task/ports.ts'
@@ -97,11 +96,4 @@ export class Tracer {
       return { kind: 'rejected', requeue: true, reason: 'What follows the task could not be sent' }
     }
   }
-}
-
-/** The body of a job that cannot be read: nothing follows it. */
-export const EMPTY_BODY: ReturnType<typeof emptyBody> = emptyBody()
-
-function emptyBody() {
-  return { args: [], kwargs: {}, embed: NO_EMBED }
 }
