@@ -17,6 +17,7 @@ import type {
   ConsumeOptions,
   ConsumerHandle,
   ExchangeDeclaration,
+  PublishTicket,
   QueueDeclaration,
   QueueStatus,
 } from '../transport.ts'
@@ -176,9 +177,9 @@ export class VirtualChannel implements Channel {
     return this.#store.purge(queue)
   }
 
-  publish(message: OutgoingMessage, target: PublishTarget): Promise<void> {
+  publish(message: OutgoingMessage, target: PublishTarget, ticket?: PublishTicket): Promise<void> {
     if (this.#state !== 'open') return Promise.reject(this.#refusal())
-    return this.#publisher.publish(message, target)
+    return this.#publisher.publish(message, target, ticket)
   }
 
   async get(queue: string, options: { readonly noAck?: boolean } = {}): Promise<Delivery | undefined> {
@@ -212,10 +213,10 @@ export class VirtualChannel implements Channel {
     this.#host.consumers.add(consumer)
     this.#consumers.add(consumer)
     try {
+      await this.#store.consuming?.(this.#host.consumers.queues)
       await this.#subscriptions.open(queue)
     } catch (error) {
-      this.#host.consumers.remove(consumer)
-      this.#consumers.remove(consumer)
+      this.#forget(consumer)
       throw error
     }
     this.#loop.replan()
@@ -271,6 +272,7 @@ export class VirtualChannel implements Channel {
       await this.#publisher.drain()
       await this.#held.drain()
       await this.#held.restoreAll()
+      if (consumers.length > 0) await this.#store.consuming?.(this.#host.consumers.queues)
       for (const { queue } of consumers) await this.#leave(queue)
     } finally {
       this.#state = 'closed'
@@ -364,6 +366,7 @@ export class VirtualChannel implements Channel {
     await this.#loop.settled()
     if (!last) return
     await this.#subscriptions.close(consumer.queue)
+    await this.#store.consuming?.(this.#host.consumers.queues)
     await this.#leave(consumer.queue)
   }
 

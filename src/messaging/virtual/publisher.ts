@@ -1,6 +1,7 @@
 import { PublishError } from '../../errors.ts'
 import { Batcher } from '../../util/batcher.ts'
 import type { OutgoingMessage, PublishTarget } from '../message.ts'
+import type { PublishTicket } from '../transport.ts'
 import type { Exchanges } from './exchanges.ts'
 import type { QueueStore, StoredMessage } from './queue-store.ts'
 
@@ -17,23 +18,36 @@ export interface PublisherOptions {
   readonly deadLetterQueue: string | undefined
 }
 
+/** A message on its way to its batch. */
+interface Pending {
+  readonly message: StoredMessage
+  readonly ticket: PublishTicket | undefined
+  dropped: boolean
+}
+
 /**
  * Publishes: what is published in one turn of the event loop to one place is routed once and put into its queues
  * together. What goes to the same place stays in order.
  */
 export class Publisher {
   readonly #options: PublisherOptions
-  readonly #batchers = new Map<string, Batcher<StoredMessage>>()
+  readonly #batchers = new Map<string, Batcher<Pending>>()
 
   constructor(options: PublisherOptions) {
     this.#options = options
   }
 
   /** Settles when the message is stored. Rejects with `PublishError` when it is mandatory and no queue gets it. */
-  publish(message: OutgoingMessage, target: PublishTarget): Promise<void> {
+  publish(
+    { body, properties, headers }: OutgoingMessage,
+    target: PublishTarget,
+    ticket: PublishTicket | undefined,
+  ): Promise<void> {
     const { exchange, routingKey } = target
-    const { body, properties, headers } = message
-    return this.#batcher(target).add({ body, properties, headers, exchange, routingKey, redelivered: false })
+    const message = { body, properties, headers, exchange, routingKey, redelivered: false }
+    const pending: Pending = { message, ticket, dropped: false }
+    const stored = this.#batcher(target).add(pending)
+    return ticket === undefined ? stored : confirm(pending, stored)
   }
 
   /** Resolves when everything published so far is stored, or refused. */
@@ -41,14 +55,14 @@ export class Publisher {
     await Promise.all([...this.#batchers.values()].map((batcher) => batcher.drain()))
   }
 
-  #batcher(target: PublishTarget): Batcher<StoredMessage> {
+  #batcher(target: PublishTarget): Batcher<Pending> {
     const key = `${target.mandatory ? 'm' : ''}\0${target.exchange}\0${target.routingKey}`
     const known = this.#batchers.get(key)
     if (known !== undefined) return known
-    const batcher: Batcher<StoredMessage> = new Batcher(
-      async (messages) => {
+    const batcher: Batcher<Pending> = new Batcher(
+      async (batch) => {
         try {
-          await this.#put(target, messages)
+          await this.#put(target, wanted(batch))
         } finally {
           // Keys that are used once, as those of reply queues, must not pile up.
           if (batcher.size === 0 && this.#batchers.size > IDLE_LIMIT) this.#batchers.delete(key)
@@ -61,6 +75,7 @@ export class Publisher {
   }
 
   async #put(target: PublishTarget, messages: readonly StoredMessage[]): Promise<void> {
+    if (messages.length === 0) return
     const { store, exchanges } = this.#options
     const { exchange, routingKey } = target
     const { fanout } = store
@@ -89,4 +104,22 @@ export class Publisher {
       { recoverable: false },
     )
   }
+}
+
+/** What nobody has given up meanwhile. */
+function wanted(batch: readonly Pending[]): readonly StoredMessage[] {
+  const messages: StoredMessage[] = []
+  for (const pending of batch) {
+    pending.dropped = pending.ticket?.withdrawn ?? false
+    if (!pending.dropped) messages.push(pending.message)
+  }
+  return messages
+}
+
+async function confirm(pending: Pending, stored: Promise<void>): Promise<void> {
+  await stored
+  if (!pending.dropped) return
+  throw new PublishError('The message was withdrawn before it was handed to the broker', {
+    recoverable: false,
+  })
 }

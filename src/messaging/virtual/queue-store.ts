@@ -96,6 +96,11 @@ export interface QueueStore {
   restore(taken: readonly Taken[], position: 'front' | 'back'): Promise<void>
   /** Extends our hold; called for all held messages well before `leaseMs` passes. */
   readonly lease?: { readonly everyMs: number; renew(taken: readonly Taken[]): Promise<void> }
+  /**
+   * Told which queues are consumed on this connection, whenever that changes; even while there is no room to `take`
+   * anything. For stores that delete unused queues (`x-expires`).
+   */
+  consuming?(queues: readonly string[]): Promise<void>
   /** Whether the queue is there, for passive declaration. Stores that cannot tell leave it out. */
   exists?(queue: string): Promise<boolean>
   /** Messages waiting in the queue (held ones not counted). */
