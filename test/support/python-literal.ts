@@ -17,12 +17,8 @@ export function pythonLiteral(value: unknown): string {
   return repr(value)
 }
 
+/** As texts, but every byte beyond ASCII is escaped. */
 function bytesLiteral(bytes: Uint8Array): string {
-  const text = Array.from(bytes, (byte) => {
-    if (byte === 0x5c) return '\\\\'
-    return byte >= 0x20 && byte < 0x7f
-      ? String.fromCharCode(byte)
-      : `\\x${byte.toString(16).padStart(2, '0')}`
-  })
-  return `'${text.join('')}'`
+  const ascii = pythonString(Buffer.from(bytes).toString('latin1'))
+  return ascii.replace(/[^\x20-\x7e]/g, (character) => `\\x${character.charCodeAt(0).toString(16)}`)
 }

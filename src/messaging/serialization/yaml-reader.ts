@@ -17,7 +17,6 @@ export function readYaml(library: YamlLibrary, text: string): unknown {
     merge: true,
     uniqueKeys: false,
     prettyErrors: false,
-    logLevel: 'silent',
   })
   const [problem] = [...document.errors, ...document.warnings]
   if (problem !== undefined)
