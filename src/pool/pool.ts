@@ -11,6 +11,8 @@ export interface PoolJob {
   readonly id: string
   /** Plain data for the runner. */
   readonly data: unknown
+  /** Jobs of one kind are expected to take about as long as each other (of a task: its name). Default: one kind. */
+  readonly kind?: string
   /** Milliseconds after which the runner's signal is aborted with `soft`; undefined = never. */
   readonly softTimeLimit: number | undefined
   /** Milliseconds after which the job is ended by force, if the pool can (`features.terminates`); undefined = never. */

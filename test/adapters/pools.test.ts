@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AsyncPool } from '../../src/pool/async-pool.ts'
 import { createPool } from '../../src/pool/create-pool.ts'
+import type { PoolJob } from '../../src/pool/pool.ts'
 import { PreforkPool } from '../../src/pool/prefork/prefork-pool.ts'
 import { exercisePool } from '../../src/testing/conformance/pool.ts'
+import type { ConformanceJob } from '../../src/testing/conformance/pool-runner.ts'
 
 const inProcess = { terminates: false, resizes: true, processes: false }
 const processes = { terminates: true, resizes: true, processes: true }
@@ -56,4 +58,70 @@ test('createPool knows the names of Celery [7-018, 7-023, 7-024] and refuses oth
   assert.equal((await createPool('solo', { concurrency: 7 })).size, 1)
   assert.equal((await createPool('processes', { concurrency: 2, tasksPerProcess: 5 })).size, 10)
   await assert.rejects(createPool('threadz', {}), /No pool is called "threadz": use one of prefork/)
+})
+
+/** A prefork pool that has learned that jobs of the default kind are short. */
+async function warmPool(
+  t: { after(fn: () => Promise<void>): void },
+  processes: number,
+): Promise<PreforkPool> {
+  const pool = new PreforkPool({ processes, killGrace: 50 })
+  const module = new URL('../../src/testing/conformance/pool-runner.ts', import.meta.url).href
+  await pool.start({ module, init: { greeting: 'hi' }, create: () => assert.fail('it is not local') })
+  t.after(() => pool.stop({ graceful: false }))
+  for (let i = 0; i < 50; i += 1) await pool.run(plain(`warm-${i}`, { do: 'echo', value: i }))
+  return pool
+}
+
+function plain(id: string, data: ConformanceJob, timeLimit?: number): PoolJob {
+  return { id, data, softTimeLimit: undefined, timeLimit }
+}
+
+test('prefork: jobs that wait behind one that was thought to be short come back and run elsewhere', async (t) => {
+  const pool = await warmPool(t, 2)
+  const long = pool.run(plain('long', { do: 'until-aborted' }))
+  const short = Array.from({ length: 20 }, (_, i) => pool.run(plain(`s${i}`, { do: 'echo', value: i })))
+  assert.equal(
+    (await Promise.all(short)).every(({ kind }) => kind === 'returned'),
+    true,
+  )
+  assert.equal(pool.info().running, 1)
+  pool.terminate('long', 'SIGTERM')
+  assert.deepEqual(await long, { kind: 'terminated', signal: 'SIGTERM' })
+})
+
+test('prefork: of the jobs in a process that dies only the one that killed it is lost', async (t) => {
+  const pool = await warmPool(t, 1)
+  const jobs = Array.from(
+    { length: 12 },
+    (_, i): ConformanceJob => (i === 5 ? { do: 'exit', code: 9 } : { do: 'echo', value: i }),
+  )
+  const outcomes = await Promise.all(jobs.map((data, i) => pool.run(plain(`d${i}`, data))))
+  assert.deepEqual(
+    outcomes.map(({ kind }) => kind),
+    jobs.map((job) => (job.do === 'exit' ? 'lost' : 'returned')),
+  )
+})
+
+test('prefork: a job that blocks its process although it was thought to be short ends at its time limit', async (t) => {
+  const pool = await warmPool(t, 1)
+  const outcomes = await Promise.all([
+    pool.run(plain('spin', { do: 'spin' }, 100)),
+    ...[1, 2, 3].map((n) => pool.run(plain(`n${n}`, { do: 'echo', value: n }, 60_000))),
+  ])
+  assert.deepEqual(
+    outcomes.map(({ kind }) => kind),
+    ['timeout', 'returned', 'returned', 'returned'],
+  )
+})
+
+test('prefork: a job that waits in a process can be terminated without harm to the one that runs there', async (t) => {
+  const pool = await warmPool(t, 1)
+  const first = pool.run(plain('first', { do: 'until-aborted' }, 60_000))
+  const second = pool.run(plain('second', { do: 'echo', value: 2 }))
+  assert.ok(pool.terminate('second', 'SIGTERM'))
+  assert.deepEqual(await second, { kind: 'terminated', signal: 'SIGTERM' })
+  assert.equal(pool.info().running, 1)
+  pool.terminate('first', 'SIGTERM')
+  assert.equal((await first).kind, 'terminated')
 })

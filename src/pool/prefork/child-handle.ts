@@ -15,7 +15,8 @@ export interface ChildExit {
 /** What a child tells its pool. */
 export interface ChildEvents {
   accepted(id: string): void
-  done(id: string, value: unknown): void
+  done(id: string, value: unknown, milliseconds: number): void
+  returned(id: string): void
   broken(id: string, message: string): void
   exited(exit: ChildExit): void
 }
@@ -29,6 +30,8 @@ export class ChildHandle {
   readonly #socket: FrameSocket<ToChild, ToParent>
   /** Settles when the runner was made; rejects when that failed or the process died before. */
   readonly ready: Promise<void>
+  /** Jobs among them that cannot be expected to end at once: nothing is handed over to wait behind them. */
+  slow = 0
   /** Ids of the jobs that were handed over and have not ended. */
   readonly jobs: Set<string> = new Set()
   /** Jobs it ended so far. */
@@ -37,7 +40,7 @@ export class ChildHandle {
   retiring = false
   serving = false
 
-  constructor(source: RunnerSource, events: ChildEvents) {
+  constructor(source: RunnerSource, slots: number, events: ChildEvents) {
     const started = Promise.withResolvers<void>()
     this.ready = started.promise
     const entry = fileURLToPath(
@@ -68,7 +71,11 @@ export class ChildHandle {
           break
         case 'done':
           this.#ended(message[1])
-          events.done(message[1], message[2])
+          events.done(message[1], message[2], message[3])
+          break
+        case 'returned':
+          this.jobs.delete(message[1])
+          events.returned(message[1])
           break
         case 'broken':
           this.#ended(message[1])
@@ -88,17 +95,17 @@ export class ChildHandle {
     }
     this.#process.once('close', exited)
     this.#process.once('error', () => exited(null, null))
-    this.#socket.send(['init', source.module, source.init])
+    this.#socket.send(['init', source.module, source.init, slots])
   }
 
   get pid(): number {
     return this.#process.pid ?? 0
   }
 
-  /** Hands a job over. */
-  run(id: string, data: unknown, softTimeLimit: number | undefined): void {
+  /** Hands a job over; see `ToChild` for `announce`. */
+  run(id: string, data: unknown, softTimeLimit: number | undefined, announce: boolean): void {
     this.jobs.add(id)
-    this.#socket.send(['job', id, data, softTimeLimit])
+    this.#socket.send(['job', id, data, softTimeLimit, announce])
   }
 
   /** Fires the signal of a running job. */

@@ -1,6 +1,9 @@
 /**
  * Entry of a child process of the prefork pool: gets a runner module over the pipe, then jobs, until the pipe closes.
  *
+ * It runs as many jobs at once as it was told; the parent may hand over a few more when jobs are short, and these
+ * wait here. When a job turns out not to be short, those that wait are given back.
+ *
  * The child does not outlive its parent: when the pipe breaks it exits at once, since nobody settles its messages
  * any more and somebody else will run them. Signals of the terminal and of process managers reach the whole group;
  * the parent alone decides what they mean, so the child ignores them.
@@ -8,10 +11,13 @@
 import { Socket } from 'node:net'
 import { JobContext } from '../job-context.ts'
 import type { Runner } from '../pool.ts'
-import type { ToChild, ToParent } from './frames.ts'
-import { FrameSocket } from './frames.ts'
+import { FrameSocket, type ToChild, type ToParent } from './frames.ts'
 
 const PIPE_FD = 3
+/** Milliseconds after which jobs that wait behind others are given back. */
+const GIVE_BACK_MS = 20
+
+type Job = Extract<ToChild, readonly ['job', ...unknown[]]>
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) process.on(signal, () => {})
 
@@ -21,19 +27,24 @@ pipe.on('error', () => process.exit(1))
 pipe.on('close', () => process.exit(stopping ? 0 : 1))
 
 const running = new Map<string, JobContext>()
+const waiting = new Map<string, Job>()
 let runner: Runner | undefined
+let slots = 1
 let stopping = false
+let givingBack = false
 
 function receive(message: ToChild): void {
   switch (message[0]) {
     case 'init':
+      slots = message[3]
       void initialise(message[1], message[2])
       break
     case 'job':
-      void runJob(message[1], message[2], message[3])
+      if (running.size < slots) void runJob(message)
+      else wait(message)
       break
     case 'abort':
-      running.get(message[1])?.abort(message[2])
+      abort(message[1], message[2])
       break
     case 'stop':
       void stop()
@@ -53,21 +64,54 @@ async function initialise(module: string, init: unknown): Promise<void> {
   }
 }
 
-async function runJob(id: string, data: unknown, softTimeLimit: number | undefined): Promise<void> {
+async function runJob([, id, data, softTimeLimit, announce]: Job): Promise<void> {
   if (runner === undefined) throw new Error(`prefork child ${process.pid}: job ${id} came before the runner`)
   const context = new JobContext()
   running.set(id, context)
   parent.send(['accepted', id])
+  if (announce) parent.flush()
   const timer =
     softTimeLimit === undefined ? undefined : setTimeout(() => context.abort('soft'), softTimeLimit)
+  const started = performance.now()
   try {
-    parent.send(['done', id, await runner.run(data, context)])
+    const value = await runner.run(data, context)
+    parent.send(['done', id, value, performance.now() - started])
   } catch (error) {
     parent.send(['broken', id, String(error)])
-  } finally {
-    if (timer !== undefined) clearTimeout(timer)
-    running.delete(id)
   }
+  if (timer !== undefined) clearTimeout(timer)
+  running.delete(id)
+  startNext()
+}
+
+function startNext(): void {
+  for (const [id, job] of waiting) {
+    if (running.size >= slots) return
+    waiting.delete(id)
+    void runJob(job)
+  }
+}
+
+function wait(job: Job): void {
+  waiting.set(job[1], job)
+  if (givingBack) return
+  givingBack = true
+  const before = new Set(running.keys())
+  setTimeout(() => {
+    givingBack = false
+    // Those that ran then still run: they are not short, so what waits behind them must not.
+    const stuck = [...before].every((id) => running.has(id))
+    for (const [id, waiter] of waiting) {
+      waiting.delete(id)
+      if (stuck) parent.send(['returned', id])
+      else receive(waiter)
+    }
+  }, GIVE_BACK_MS)
+}
+
+function abort(id: string, reason: 'terminate' | 'shutdown'): void {
+  if (waiting.delete(id)) parent.send(['returned', id])
+  else running.get(id)?.abort(reason)
 }
 
 async function stop(): Promise<void> {

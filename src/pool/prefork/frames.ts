@@ -7,8 +7,9 @@ import { deserialize, serialize } from 'node:v8'
 
 /** What a parent tells a child. */
 export type ToChild =
-  | readonly ['init', module: string, init: unknown]
-  | readonly ['job', id: string, data: unknown, softTimeLimit: number | undefined]
+  | readonly ['init', module: string, init: unknown, slots: number]
+  /** `announce`: say that it starts before it starts, since it might block the process. */
+  | readonly ['job', id: string, data: unknown, softTimeLimit: number | undefined, announce: boolean]
   | readonly ['abort', id: string, reason: 'terminate' | 'shutdown']
   | readonly ['stop']
 
@@ -17,7 +18,10 @@ export type ToParent =
   | readonly ['ready']
   | readonly ['failed', message: string, stack: string]
   | readonly ['accepted', id: string]
-  | readonly ['done', id: string, value: unknown]
+  /** `milliseconds`: how long it ran. */
+  | readonly ['done', id: string, value: unknown, milliseconds: number]
+  /** It waited here, never started, and is given back. */
+  | readonly ['returned', id: string]
   /** The runner broke its promise never to reject. */
   | readonly ['broken', id: string, message: string]
 

@@ -10,6 +10,7 @@ import type {
 } from '../pool.ts'
 import type { ChildExit } from './child-handle.ts'
 import { ChildHandle } from './child-handle.ts'
+import { Pace } from './pace.ts'
 
 /** Options of the prefork pool. */
 export interface PreforkOptions {
@@ -26,26 +27,33 @@ export interface PreforkOptions {
 }
 
 const RESPAWN_DELAY_MS = 1000
+/** Jobs that may wait in a child behind short ones. */
+const LOOK_AHEAD = 16
 
 /**
  * Runs jobs in child processes: what a job does, a crash included, harms its own process only.
  *
  * A job is *waiting* until a child has a free slot, *handed over*, *accepted* when the child starts it, and settled
  * when the child answers, when its process is gone (`lost`), when it was ended by `terminate`, or at its hard time
- * limit. A child that ends is replaced at once, unless the pool is stopping or shrinking. Jobs are only handed to
- * children with a free slot (Celery's `-O fair`), so a long job never holds up another behind it.
+ * limit. A child that ends is replaced at once, unless the pool is stopping or shrinking.
+ *
+ * Jobs are handed to children with a free slot (Celery's `-O fair`), so a long job holds up no other. As long as a
+ * child only has jobs of kinds that are known to be short, a few more are handed over and wait there: otherwise short
+ * jobs would spend most of their time between the processes. Should one of the short turn out long, those behind it
+ * come back.
  */
 export class PreforkPool implements Pool {
   readonly features: PoolFeatures = { terminates: true, resizes: true, processes: true }
   readonly #perProcess: number
-  readonly #maxTasksPerChild: number | undefined
+  readonly #maxTasksPerChild: number
   readonly #killGrace: number
   readonly #warn: (message: string) => void
   #processes: number
   #source: RunnerSource | undefined
   readonly #children = new Set<ChildHandle>()
-  readonly #waiting = new Map<string, Entry>()
+  #waiting = new Map<string, Entry>()
   readonly #running = new Map<string, Entry>()
+  readonly #pace = new Pace()
   #stopping = false
   #stopped: Promise<void> | undefined
   #quiet: (() => void) | undefined
@@ -54,7 +62,7 @@ export class PreforkPool implements Pool {
   constructor(options: PreforkOptions = {}) {
     this.#processes = options.processes ?? availableParallelism()
     this.#perProcess = options.tasksPerProcess ?? 1
-    this.#maxTasksPerChild = options.maxTasksPerChild
+    this.#maxTasksPerChild = options.maxTasksPerChild ?? Number.POSITIVE_INFINITY
     this.#killGrace = options.killGrace ?? 500
     this.#warn = options.warn ?? ((): void => {})
   }
@@ -81,12 +89,16 @@ export class PreforkPool implements Pool {
         job,
         accepted: options?.accepted,
         resolve,
+        slow: false,
+        suspect: false,
+        started: false,
         child: undefined,
         ending: undefined,
+        kill: undefined,
         timer: undefined,
       }
       if (this.#stopping) return resolve({ kind: 'terminated', signal: 'SIGTERM' })
-      const child = this.#freeChild()
+      const child = this.#childWithRoom(entry)
       if (child === undefined) this.#waiting.set(job.id, entry)
       else this.#handOver(entry, child)
     })
@@ -100,7 +112,7 @@ export class PreforkPool implements Pool {
     }
     const entry = this.#running.get(id)
     if (entry === undefined) return false
-    this.#end(entry, { kind: 'terminated', signal }, signal === 'SIGKILL' ? 0 : this.#killGrace)
+    this.#end(entry, { kind: 'terminated', signal }, 'terminate', signal === 'SIGKILL' ? 0 : this.#killGrace)
     return true
   }
 
@@ -137,43 +149,74 @@ export class PreforkPool implements Pool {
   #abortAll(): void {
     for (const entry of this.#waiting.values()) this.#settle(entry, { kind: 'terminated', signal: 'SIGTERM' })
     for (const entry of this.#running.values()) {
-      entry.child?.abort(entry.job.id, 'shutdown')
-      this.#end(entry, { kind: 'terminated', signal: 'SIGTERM' }, this.#killGrace)
+      this.#end(entry, { kind: 'terminated', signal: 'SIGTERM' }, 'shutdown', this.#killGrace)
     }
     for (const child of this.#children) if (!child.serving) child.kill()
   }
 
-  /** Ends a running job by force: asks, then kills its process after `grace` milliseconds. */
-  #end(entry: Entry, outcome: PoolOutcome, grace: number): void {
+  /**
+   * Ends a job by force: asks, then kills its process after `grace` milliseconds. One that waits in its process is only
+   * asked for: the process may be busy with another job, which is not to be killed for it.
+   */
+  #end(entry: Entry, outcome: PoolOutcome, reason: 'terminate' | 'shutdown', grace: number): void {
     if (entry.ending !== undefined) return
     entry.ending = outcome
     clearTimeout(entry.timer)
-    const { child, job } = entry
-    if (child === undefined) return
-    if (grace === 0) {
-      child.kill()
-      return
+    entry.child?.abort(entry.job.id, reason)
+    entry.kill = (): void => {
+      if (grace === 0) entry.child?.kill()
+      else entry.timer = setTimeout(() => entry.child?.kill(), grace)
     }
-    child.abort(job.id, 'terminate')
-    entry.timer = setTimeout(() => child.kill(), grace)
+    if (entry.started) entry.kill()
   }
 
-  #freeChild(): ChildHandle | undefined {
+  /** A child with a free slot, else one whose jobs are all so short that another may wait there. */
+  #childWithRoom({ suspect }: Entry): ChildHandle | undefined {
     let best: ChildHandle | undefined
     for (const child of this.#children) {
-      if (!child.serving || child.retiring || child.jobs.size >= this.#perProcess) continue
-      if (best === undefined || child.jobs.size < best.jobs.size) best = child
+      const { size } = child.jobs
+      if (suspect && size > 0) continue
+      if (!child.serving || child.retiring || child.completed + size >= this.#maxTasksPerChild) continue
+      if (size >= this.#perProcess && (child.slow > 0 || size >= this.#perProcess + LOOK_AHEAD)) continue
+      if (best === undefined || size < best.jobs.size) best = child
     }
     return best
   }
 
   #handOver(entry: Entry, child: ChildHandle): void {
-    const { id, data, softTimeLimit, timeLimit } = entry.job
+    const { id, data, kind = '', softTimeLimit, timeLimit } = entry.job
     entry.child = child
+    entry.slow = entry.suspect || !this.#pace.isShort(kind)
+    if (entry.slow) child.slow += 1
     this.#running.set(id, entry)
-    child.run(id, data, softTimeLimit)
-    if (timeLimit !== undefined) {
-      entry.timer = setTimeout(() => this.#end(entry, { kind: 'timeout', limit: timeLimit }, 0), timeLimit)
+    child.run(id, data, softTimeLimit, entry.slow)
+    // A short job is not announced. One that does not end in time after all is found out in a process of its own.
+    if (timeLimit !== undefined) entry.timer = setTimeout(() => child.kill(), timeLimit)
+  }
+
+  #accepted(id: string, child: ChildHandle): void {
+    const entry = this.#running.get(id)
+    if (entry === undefined) return
+    entry.started = true
+    entry.accepted?.(child.pid)
+    const { timeLimit } = entry.job
+    if (entry.kill !== undefined) entry.kill()
+    else if (timeLimit !== undefined) {
+      const outcome: PoolOutcome = { kind: 'timeout', limit: timeLimit }
+      clearTimeout(entry.timer)
+      entry.timer = setTimeout(() => this.#end(entry, outcome, 'terminate', 0), timeLimit)
+    }
+  }
+
+  /** A job that never started leaves its child: it is the next one to be handed over, unless it was to be ended. */
+  #takeBack(entry: Entry): void {
+    if (entry.slow && entry.child !== undefined) entry.child.slow -= 1
+    clearTimeout(entry.timer)
+    entry.child = undefined
+    if (entry.ending !== undefined) this.#settle(entry, entry.ending)
+    else {
+      this.#running.delete(entry.job.id)
+      this.#waiting = new Map([[entry.job.id, entry], ...this.#waiting])
     }
   }
 
@@ -185,10 +228,10 @@ export class PreforkPool implements Pool {
     this.#quiet?.()
   }
 
-  /** Hands waiting jobs to children with free slots. */
+  /** Hands waiting jobs to children with room, those that came back first. */
   #fill(): void {
     for (const [id, entry] of this.#waiting) {
-      const child = this.#freeChild()
+      const child = this.#childWithRoom(entry)
       if (child === undefined) return
       this.#waiting.delete(id)
       this.#handOver(entry, child)
@@ -199,9 +242,17 @@ export class PreforkPool implements Pool {
     const source = this.#source
     if (source === undefined)
       throw new Error('PreforkPool.run: the pool was not started; await pool.start() first')
-    const child: ChildHandle = new ChildHandle(source, {
-      accepted: (id) => this.#running.get(id)?.accepted?.(child.pid),
-      done: (id, value) => this.#finished(child, id, { kind: 'returned', value }),
+    const child: ChildHandle = new ChildHandle(source, this.#perProcess, {
+      accepted: (id) => this.#accepted(id, child),
+      done: (id, value, milliseconds) => {
+        this.#pace.record(this.#running.get(id)?.job.kind ?? '', milliseconds)
+        this.#finished(child, id, { kind: 'returned', value })
+      },
+      returned: (id) => {
+        const entry = this.#running.get(id)
+        if (entry !== undefined) this.#takeBack(entry)
+        this.#fill()
+      },
       broken: (id, message) => {
         this.#warn(`the runner of process ${child.pid} failed for job ${id}: ${message}`)
         this.#finished(child, id, { kind: 'lost', exitCode: undefined, signal: undefined })
@@ -214,12 +265,11 @@ export class PreforkPool implements Pool {
 
   #finished(child: ChildHandle, id: string, outcome: PoolOutcome): void {
     const entry = this.#running.get(id)
-    if (entry !== undefined) this.#settle(entry, entry.ending ?? outcome)
-    if (
-      this.#maxTasksPerChild !== undefined &&
-      child.completed >= this.#maxTasksPerChild &&
-      !child.retiring
-    ) {
+    if (entry !== undefined) {
+      if (entry.slow) child.slow -= 1
+      this.#settle(entry, entry.ending ?? outcome)
+    }
+    if (child.completed >= this.#maxTasksPerChild && !child.retiring) {
       child.retire()
       void this.#replenish()
     }
@@ -230,7 +280,14 @@ export class PreforkPool implements Pool {
     this.#children.delete(child)
     for (const id of child.jobs) {
       const entry = this.#running.get(id)
-      if (entry !== undefined) this.#settle(entry, entry.ending ?? { kind: 'lost', ...exit })
+      if (entry === undefined) continue
+      if (entry.started || entry.suspect) this.#settle(entry, entry.ending ?? { kind: 'lost', ...exit })
+      else {
+        // It waited there, or it killed the process before the word that it had started was out. The next time it
+        // gets a process of its own, so that it is known what happens.
+        entry.suspect = true
+        this.#takeBack(entry)
+      }
     }
     this.#quiet?.()
     void this.#replenish()
@@ -269,7 +326,15 @@ interface Entry {
   readonly accepted: ((pid: number) => void) | undefined
   readonly resolve: (outcome: PoolOutcome) => void
   child: ChildHandle | undefined
+  /** It was not known to be short when it was handed over. */
+  slow: boolean
+  /** A process died that had it, perhaps because of it. */
+  suspect: boolean
+  /** It runs; before, it waits here or in its child. */
+  started: boolean
   /** Set once the job is being ended by force: how it will be reported. */
   ending: PoolOutcome | undefined
+  /** Set with `ending`: kills its process, at once or after some time. */
+  kill: (() => void) | undefined
   timer: NodeJS.Timeout | undefined
 }
