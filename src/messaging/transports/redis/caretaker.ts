@@ -1,0 +1,120 @@
+/**
+ * What has to be done from time to time: signs of life, restoring what others left behind, testing the connection.
+ *
+ * States: **watching** (from the beginning: only the connection is tested) → `start`, before the first message is taken
+ * → **caring** (all of it) → `stop` → **stopped**.
+ */
+import { ConnectionError } from '../../../errors.ts'
+import { waitOrAbort } from '../../../util/abort.ts'
+import type { Clock, TimerHandle } from '../../../util/clock.ts'
+import type { RedisConnection } from '../../../util/redis/redis-connection.ts'
+import { HEARTBEAT_INTERVAL, type Presence } from './presence.ts'
+import type { RedisOptions } from './redis-options.ts'
+import type { RedisSubscriber } from './redis-subscriber.ts'
+import type { Restorer } from './restorer.ts'
+
+/** What a `Caretaker` works with. */
+export interface CaretakerOptions {
+  readonly connection: RedisConnection
+  readonly subscriber: RedisSubscriber
+  readonly presence: Presence
+  readonly restorer: Restorer
+  readonly options: Pick<RedisOptions, 'restoreInterval' | 'healthCheckInterval'>
+  readonly clock: Clock
+  readonly warn: (message: string) => void
+  /** Called with each sign of life. */
+  readonly busy: () => Promise<void>
+  /** The connection is of no more use. */
+  readonly failed: (reason: Error) => void
+}
+
+/** See the module's description. */
+export class Caretaker {
+  readonly #options: CaretakerOptions
+  readonly #timers = new Set<TimerHandle>()
+  #started: Promise<void> | undefined
+  #stopped = false
+
+  constructor(options: CaretakerOptions) {
+    this.#options = options
+    const { healthCheckInterval } = options.options
+    if (healthCheckInterval !== undefined) {
+      this.#repeat(healthCheckInterval, () => this.#test(healthCheckInterval))
+    }
+  }
+
+  /** Settles when the consumer is known to the others. */
+  start(): Promise<void> {
+    this.#started ??= this.#start()
+    return this.#started
+  }
+
+  stop(): void {
+    this.#stopped = true
+    for (const timer of this.#timers) timer.cancel()
+    this.#timers.clear()
+  }
+
+  async #start(): Promise<void> {
+    const { presence, restorer, options } = this.#options
+    await presence.register()
+    this.#repeat(HEARTBEAT_INTERVAL, () => this.#beat())
+    this.#repeat(options.restoreInterval, () => this.#restoreExpired())
+    // kombu, too, looks at once for what a dead worker has left behind; nobody has to wait for it.
+    void this.#guarded(() => restorer.restoreExpired())
+  }
+
+  async #beat(): Promise<void> {
+    const { presence, restorer, warn, busy } = this.#options
+    for (const consumer of await presence.beat()) {
+      const restored = await restorer.restoreConsumer(consumer)
+      await presence.forget(consumer)
+      if (restored > 0)
+        warn(`A consumer is gone (${consumer}): ${restored} message(s) that it held were restored`)
+    }
+    await busy()
+  }
+
+  async #restoreExpired(): Promise<void> {
+    const restored = await this.#options.restorer.restoreExpired()
+    if (restored > 0) {
+      this.#options.warn(
+        `${restored} message(s) were restored that had been held longer than visibility_timeout`,
+      )
+    }
+  }
+
+  async #test(timeout: number): Promise<void> {
+    const { connection, subscriber } = this.#options
+    const answers = Promise.all([connection.send('PING'), subscriber.ping()])
+    try {
+      await waitOrAbort(answers, { timeout, clock: this.#options.clock }, 'an answer to PING')
+    } catch (cause) {
+      throw new ConnectionError(`Redis at ${connection.server} does not answer (health_check_interval)`, {
+        cause,
+      })
+    }
+  }
+
+  /** Does it again and again, each time so many milliseconds after the last one has ended. */
+  #repeat(interval: number, work: () => Promise<void>): void {
+    if (this.#stopped) return
+    const timer = this.#options.clock.setTimeout(() => {
+      this.#timers.delete(timer)
+      void this.#guarded(work).then(() => this.#repeat(interval, work))
+    }, interval)
+    timer.unref()
+    this.#timers.add(timer)
+  }
+
+  /** What Redis refuses, for want of memory for instance, may work the next time; without a connection nothing does. */
+  async #guarded(work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      if (this.#stopped) return
+      if (error instanceof ConnectionError) this.#options.failed(error)
+      else this.#options.warn(error instanceof Error ? error.message : String(error))
+    }
+  }
+}

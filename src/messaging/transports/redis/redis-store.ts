@@ -1,0 +1,255 @@
+/**
+ * Queues in Redis, laid out as kombu does, so that Python and we share them.
+ *
+ * States: **open** → **closing** (`close` was called: nothing is taken any more, what is held goes back) → **closed**;
+ * when a connection is lost, **open** → **closed** at once, with the reason. What was held is then on record, and other
+ * consumers restore it within seconds.
+ *
+ * Beyond kombu: taking and recording is one step in the server, for many messages at a time; leases are renewed; a dead
+ * consumer is noticed; what is no message is put aside into the list `celeriac:dead:<queue>` instead of being lost.
+ */
+import { ConnectionError } from '../../../errors.ts'
+import type { Clock } from '../../../util/clock.ts'
+import { Deferred } from '../../../util/deferred.ts'
+import { openRedis } from '../../../util/redis/open-redis.ts'
+import type { RedisCommand, RedisConnection } from '../../../util/redis/redis-connection.ts'
+import { encodeEnvelope } from '../../virtual/envelope.ts'
+import type {
+  BindingTable,
+  Fanout,
+  QueueStore,
+  QueueStoreDeclaration,
+  QueueStoreFeatures,
+  StoredMessage,
+  Taken,
+} from '../../virtual/queue-store.ts'
+import { Caretaker } from './caretaker.ts'
+import { connectionName, Presence } from './presence.ts'
+import { RedisBindings } from './redis-bindings.ts'
+import { RedisFanout } from './redis-fanout.ts'
+import { RedisKeys } from './redis-keys.ts'
+import type { RedisOptions } from './redis-options.ts'
+import { RedisSubscriber } from './redis-subscriber.ts'
+import { Restorer } from './restorer.ts'
+import { Taker } from './taker.ts'
+import { Unacked } from './unacked.ts'
+import { Wake } from './wake.ts'
+
+/** What a store works with besides its options. */
+export interface RedisStoreContext {
+  readonly warn: (message: string) => void
+  readonly clock: Clock
+}
+
+/** Leases are renewed at least this often, in milliseconds. */
+const LONGEST_RENEWAL = 60_000
+
+/** Opens a store. Rejects with `ConnectionError`. */
+export async function openRedisStore(options: RedisOptions, context: RedisStoreContext): Promise<RedisStore> {
+  for (const warning of options.target.warnings) context.warn(warning)
+  const connection = await openRedis(options.target)
+  // Only for people who look at CLIENT LIST: users who may not give names can do without.
+  void connection.send('CLIENT', 'SETNAME', connectionName(options.clientName)).catch(() => undefined)
+  return new RedisStore(connection, options, context)
+}
+
+/** See the module's description. */
+export class RedisStore implements QueueStore {
+  readonly features: QueueStoreFeatures
+  readonly closed: Promise<Error | undefined>
+  readonly lease: NonNullable<QueueStore['lease']>
+  readonly bindings: BindingTable
+  readonly fanout: Fanout
+  readonly #connection: RedisConnection
+  readonly #options: RedisOptions
+  readonly #keys: RedisKeys
+  readonly #unacked: Unacked
+  readonly #subscriber: RedisSubscriber
+  readonly #wake: Wake
+  readonly #taker: Taker
+  readonly #caretaker: Caretaker
+  readonly #presence: Presence
+  readonly #closed = new Deferred<Error | undefined>()
+  /** Milliseconds after which a queue without activity goes. AMQP: `x-expires`. */
+  readonly #expiring = new Map<string, number>()
+  /** Of the last `take` that waited. */
+  #consumed: readonly string[] = []
+  #closing: Promise<void> | undefined
+
+  /** Use `openRedisStore`. */
+  constructor(connection: RedisConnection, options: RedisOptions, { warn, clock }: RedisStoreContext) {
+    const { prioritySteps, visibilityTimeout, pollingInterval, clientName, bodyEncoding } = options
+    const keys = new RedisKeys(options)
+    const fail = (reason: Error): void => this.#fail(reason)
+    const open = (): Promise<RedisConnection> => openRedis(options.target)
+    this.#connection = connection
+    this.#options = options
+    this.#keys = keys
+    this.closed = this.#closed.promise
+    this.features = {
+      priorities: { levels: prioritySteps.length, lowFirst: true },
+      persistent: true,
+      shared: true,
+      messageTtl: false,
+    }
+    this.#unacked = new Unacked(connection, keys)
+    this.lease = {
+      everyMs: Math.min(LONGEST_RENEWAL, visibilityTimeout / 3),
+      renew: (taken) => this.#unacked.renew(taken),
+    }
+    this.#subscriber = new RedisSubscriber(open, fail)
+    this.bindings = new RedisBindings(connection, keys, options.separator)
+    this.fanout = new RedisFanout({ connection, subscriber: this.#subscriber, keys, bodyEncoding, warn })
+    this.#wake = new Wake({
+      connection,
+      subscriber: this.#subscriber,
+      open: () => openRedis({ ...options.target, socketTimeout: undefined }),
+      maxBlocking: options.maxConnections - 2,
+      pollingInterval,
+      clock,
+      warn,
+      lost: fail,
+    })
+    const { consumer } = this.#unacked
+    this.#presence = new Presence({ connection, keys, consumer, clientName, warn })
+    this.#taker = new Taker({ connection, keys, options, unacked: this.#unacked, wake: this.#wake, warn })
+    this.#caretaker = new Caretaker({
+      connection,
+      subscriber: this.#subscriber,
+      presence: this.#presence,
+      restorer: new Restorer({
+        connection,
+        keys,
+        bindings: this.bindings,
+        unacked: this.#unacked,
+        options,
+        warn,
+      }),
+      options,
+      clock,
+      warn,
+      busy: () => this.#keepQueues(this.#consumed),
+      failed: fail,
+    })
+    void connection.closed.then((reason) => {
+      if (reason !== undefined) fail(reason)
+    })
+  }
+
+  async declare(queue: string, { arguments: args }: QueueStoreDeclaration): Promise<void> {
+    const expires = Number(args['x-expires'])
+    if (Number.isInteger(expires) && expires > 0) this.#expiring.set(queue, expires)
+    else this.#expiring.delete(queue)
+    await this.#keepQueues([queue])
+  }
+
+  async put(queue: string, messages: readonly StoredMessage[]): Promise<void> {
+    const { bodyEncoding } = this.#options
+    const [first] = messages
+    if (first === undefined) return
+    const list = this.#keys.listFor(queue, first.properties)
+    if (messages.every(({ properties }) => this.#keys.listFor(queue, properties) === list)) {
+      const envelopes = messages.map((message) => encodeEnvelope(message, bodyEncoding))
+      await this.#connection.sendAll('LPUSH', [list, ...envelopes])
+    } else {
+      const lists = Map.groupBy(messages, ({ properties }) => this.#keys.listFor(queue, properties))
+      await this.#connection.transaction(
+        [...lists].map(([name, some]) => {
+          return ['LPUSH', name, ...some.map((message) => encodeEnvelope(message, bodyEncoding))] as const
+        }),
+      )
+    }
+    await this.#keepQueues([queue])
+  }
+
+  async take(
+    queues: readonly string[],
+    { max, signal, wait }: { readonly max: number; readonly signal: AbortSignal; readonly wait: boolean },
+  ): Promise<readonly Taken[]> {
+    if (queues.length === 0 || max <= 0) return []
+    if (this.#closing !== undefined)
+      throw new ConnectionError('The connection to Redis is closed: connect again')
+    if (this.#options.ackEmulation) await this.#caretaker.start()
+    if (wait) {
+      this.#consumed = queues
+      await this.#wake.start()
+    }
+    const taken = await this.#taker.take(queues, { max, signal, wait })
+    if (taken.length > 0) await this.#keepQueues(queues)
+    return taken
+  }
+
+  settle(taken: readonly Taken[]): Promise<void> {
+    return this.#unacked.settle(taken)
+  }
+
+  restore(taken: readonly Taken[], position: 'front' | 'back'): Promise<void> {
+    return this.#unacked.restore(taken, position)
+  }
+
+  async exists(queue: string): Promise<boolean> {
+    return Number(await this.#connection.send('EXISTS', ...this.#keys.lists(queue))) > 0
+  }
+
+  async size(queue: string): Promise<number> {
+    return sum(await this.#connection.transaction(this.#forEachList(queue, 'LLEN')))
+  }
+
+  async purge(queue: string): Promise<number> {
+    const sizes = this.#forEachList(queue, 'LLEN')
+    const replies = await this.#connection.transaction([...sizes, ...this.#forEachList(queue, 'DEL')])
+    return sum(replies.slice(0, sizes.length))
+  }
+
+  async remove(queue: string): Promise<void> {
+    this.#expiring.delete(queue)
+    await this.#connection.send('DEL', ...this.#keys.lists(queue))
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    this.#caretaker.stop()
+    try {
+      await this.#taker.stop()
+      await this.#unacked.restoreAll()
+      await this.#presence.unregister()
+    } finally {
+      await Promise.all([this.#subscriber.close(), this.#connection.close()])
+      this.#closed.resolve(undefined)
+    }
+  }
+
+  #fail(reason: Error): void {
+    if (this.#closing !== undefined) return
+    this.#closing = Promise.resolve()
+    this.#caretaker.stop()
+    void this.#taker.stop()
+    this.#connection.destroy(reason)
+    void this.#subscriber.close()
+    this.#closed.resolve(reason)
+  }
+
+  #forEachList(queue: string, command: string): readonly RedisCommand[] {
+    return this.#keys.lists(queue).map((list) => [command, list] as const)
+  }
+
+  /** What expires must not while it is used. */
+  async #keepQueues(queues: readonly string[]): Promise<void> {
+    if (this.#expiring.size === 0) return
+    const commands = queues.flatMap((queue) => {
+      const expires = this.#expiring.get(queue)
+      return expires === undefined
+        ? []
+        : this.#keys.lists(queue).map((list) => ['PEXPIRE', list, expires] as const)
+    })
+    if (commands.length > 0) await this.#connection.transaction(commands)
+  }
+}
+
+function sum(numbers: readonly unknown[]): number {
+  return numbers.reduce((total: number, number) => total + Number(number), 0)
+}

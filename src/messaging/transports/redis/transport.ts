@@ -1,0 +1,20 @@
+/** Redis as a broker, on kombu's layout: Python and we share queues, bindings and unacknowledged messages. */
+import { systemClock } from '../../../util/clock.ts'
+import type { Transport } from '../../transport.ts'
+import { virtualTransport } from '../../virtual/virtual-transport.ts'
+import { redisOptions } from './redis-options.ts'
+import { openRedisStore } from './redis-store.ts'
+
+/**
+ * `redis://`, `rediss://`, `redis+socket://` and `sentinel://`. Lower priorities are served first. Transport options are
+ * kombu's; see `redisOptions`. Needs the package `ioredis`.
+ */
+export const redisTransport: Transport = virtualTransport({
+  name: 'redis',
+  features: {
+    exchangeTypes: new Set(['direct', 'topic', 'fanout']),
+    priorities: { levels: 4, lowFirst: true },
+  },
+  open: (options) =>
+    openRedisStore(redisOptions(options), { warn: options.warn ?? (() => undefined), clock: systemClock }),
+})
