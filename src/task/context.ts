@@ -168,11 +168,11 @@ export class TaskSelf implements TaskContext {
         }),
       )
     }
-    for (const callback of request.callbacks ?? []) next.link(host.signatureFrom(callback))
-    for (const errback of request.errbacks ?? []) next.linkError(host.signatureFrom(errback))
+    for (const callback of request.callbacks ?? []) next.addLink('link', host.signatureFrom(callback))
+    for (const errback of request.errbacks ?? []) next.addLink('link_error', host.signatureFrom(errback))
     const last = next.subtaskType === 'chain' ? next.members.at(-1) : undefined
     for (const callback of last === undefined ? [] : listOption(next.options, 'link')) {
-      last?.link(host.signatureFrom(callback))
+      last?.addLink('link', host.signatureFrom(callback))
     }
     next.freeze({ id: request.id })
     const nesting = request.replacedTaskNesting + 1

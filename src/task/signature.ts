@@ -12,6 +12,21 @@ import { NO_OPTIONS, toWireOptions } from './call-options.ts'
 import { applyTask, callTask } from './call-task.ts'
 import type { TaskHost, WireOptions } from './ports.ts'
 
+/** The arguments that signatures of a type want. Of a union: those that all of them take. */
+export type ArgsOf<S> = [S] extends [{ readonly '~types': { readonly args: (args: infer Args) => void } }]
+  ? Args extends readonly unknown[]
+    ? Args
+    : never
+  : never
+
+/** The value that a signature of a type gives. */
+export type ResultOf<S> = S extends { readonly '~types': { readonly result: infer R } } ? R : never
+
+/** What applying a signature of a type gives. */
+export type HandleOf<S> = S extends { readonly '~types': { readonly handle: infer H extends ResultNode } }
+  ? H
+  : never
+
 /** What signatures need of the app beyond what tasks need: the canvas, which stands above them. */
 export interface CanvasHost extends TaskHost {
   /** Puts one after the other, as Python's `|` does. */
@@ -29,7 +44,7 @@ export type Accepts<T> = Signature<[T], unknown, ResultNode>
 /** Options of `applyAsync`, with arguments. */
 export interface ApplyOptions extends UserCallOptions {
   /** Named arguments, merged over the bound ones. */
-  readonly kwargs?: Readonly<Record<string, unknown>>
+  readonly kwargs?: Kwargs
 }
 
 /** The ways to call `applyAsync`: a list of arguments, options, or both. */
@@ -40,16 +55,30 @@ export type ApplyArguments<Args extends readonly unknown[]> =
         ? [args?: Args, options?: ApplyOptions]
         : [args: Args, options?: ApplyOptions])
   | [options: ApplyOptions & { readonly args?: Args }]
-  | [options: ApplyOptions & { readonly kwargs: Readonly<Record<string, unknown>> }]
+  | [options: ApplyOptions & { readonly kwargs: Kwargs }]
+
+type Kwargs = Readonly<Record<string, unknown>>
 
 /** What a signature is made of. */
 export interface SignatureParts {
   readonly task: string
   readonly args?: readonly unknown[]
-  readonly kwargs?: Readonly<Record<string, unknown>>
+  readonly kwargs?: Kwargs
   readonly options?: WireOptions
   readonly immutable?: boolean
 }
+
+/** A call of a signature, with what was bound before. */
+export interface MergedCall {
+  readonly args: readonly unknown[]
+  readonly kwargs: Kwargs
+  readonly options: WireOptions
+  /** The options of this very call, without those that were set before. */
+  readonly given: WireOptions
+}
+
+/** When a linked signature is called: on success or on failure. */
+export type LinkKind = 'link' | 'link_error'
 
 /** Ids and links to the workflow that freezing fills in. */
 export interface FreezeOptions {
@@ -58,6 +87,7 @@ export interface FreezeOptions {
   readonly groupIndex?: number | undefined
   readonly chord?: AnySignature | SignatureData | undefined
   readonly rootId?: string | undefined
+  readonly parentId?: string | undefined
 }
 
 /** Options that stay as they are once they are set, because others rely on them. */
@@ -77,10 +107,10 @@ export class Signature<
   H extends ResultNode = AsyncResult<R>,
 > {
   /** For the compiler only: makes signatures that want other arguments or give other values different types. */
-  declare readonly '~types': { args(args: Args): void; result: R; handle: H }
+  declare readonly '~types': { readonly args: (args: Args) => void; readonly result: R; readonly handle: H }
   readonly task: string
   args: readonly unknown[]
-  kwargs: Readonly<Record<string, unknown>>
+  kwargs: Kwargs
   /** In wire form; nested signatures may be objects or data. */
   options: Record<string, unknown>
   immutable: boolean
@@ -120,27 +150,27 @@ export class Signature<
 
   /** Sends it with these arguments in front of the bound ones. */
   delay(...args: Args): ResultPromise<R, H> {
-    return this.launch(...this.merge(args, undefined, NO_OPTIONS))
+    return this.launch(this.merge(args, undefined, NO_OPTIONS))
   }
 
   /** Sends it, with arguments in front of the bound ones and options over the set ones. */
   applyAsync(...call: ApplyArguments<Args>): ResultPromise<R, H> {
-    return this.launch(...this.#mergeCall(call))
+    return this.launch(this.#mergeCall(call))
   }
 
   /** Runs it here and now. */
   async apply(...call: ApplyArguments<Args>): Promise<H> {
-    return trusted<H>(await this.launchEagerly(...this.#mergeCall(call)))
+    return trusted<H>(await this.launchEagerly(this.#mergeCall(call)))
   }
 
   /** Sends it like `applyAsync`, for those who know arguments and options only as data. */
-  send(args: readonly unknown[], options: WireOptions = NO_OPTIONS): ResultPromise<R, H> {
-    return this.launch(...this.merge(args, undefined, options))
+  send(args: readonly unknown[], options: WireOptions = NO_OPTIONS, kwargs?: Kwargs): ResultPromise<R, H> {
+    return this.launch(this.merge(args, kwargs, options))
   }
 
   /** Runs it like `apply`, for those who know arguments and options only as data. */
-  async runEagerly(args: readonly unknown[], options: WireOptions = NO_OPTIONS): Promise<H> {
-    return trusted<H>(await this.launchEagerly(...this.merge(args, undefined, options)))
+  async runEagerly(args: readonly unknown[], options: WireOptions = NO_OPTIONS, kwargs?: Kwargs): Promise<H> {
+    return trusted<H>(await this.launchEagerly(this.merge(args, kwargs, options)))
   }
 
   /** Puts another one after this one, which gets this one's result as first argument. Python: `this | next`. */
@@ -163,14 +193,22 @@ export class Signature<
 
   /** Calls `callback` with the result when this succeeds. Adds it once, in place. */
   link(callback: Accepts<R>): this {
-    this.addToList('link', callback)
+    this.addLink('link', callback)
     return this
   }
 
   /** Calls `errback` when this fails. Adds it once, in place. Celery: `link_error`, and `on_error`. */
   linkError(errback: AnySignature): this {
-    this.addToList('link_error', errback)
+    this.addLink('link_error', errback)
     return this
+  }
+
+  /** The same as `link` and `linkError`, for those who know nothing of types. Overridden by composite signatures. */
+  addLink(kind: LinkKind, signature: AnySignature): void {
+    const list = listOption(this.options, kind)
+    const data = signature.toJSON()
+    if (list.some((item) => item === signature || isDeepStrictEqual(toData(item), data))) return
+    this.options[kind] = [...list, signature]
   }
 
   /** Another one like it. Arguments go in front of the bound ones, options over the set ones. */
@@ -195,6 +233,7 @@ export class Signature<
     const { options } = this
     options['task_id'] ??= place.id ?? uuid()
     if (place.rootId !== undefined) options['root_id'] = place.rootId
+    if (place.parentId !== undefined) options['parent_id'] = place.parentId
     options['reply_to'] ??= this.host.results.replyTo ?? this.host.oid
     if (place.groupId !== undefined) options['group_id'] ??= place.groupId
     if (place.chord !== undefined) options['chord'] = place.chord
@@ -237,22 +276,14 @@ export class Signature<
   }
 
   /** Sends; arguments and options are complete. What composite signatures do differently. */
-  protected launch(
-    args: readonly unknown[],
-    kwargs: Readonly<Record<string, unknown>>,
-    options: WireOptions,
-  ): ResultPromise<R, H> {
+  protected launch({ args, kwargs, options }: MergedCall): ResultPromise<R, H> {
     const target = { name: this.task, task: this.host.tasks.get(this.task) }
     const sent = callTask<R>(this.host, target, args, kwargs, options)
     return trusted<ResultPromise<R, H>>(sent)
   }
 
   /** Runs here and now; arguments and options are complete. What composite signatures do differently. */
-  protected async launchEagerly(
-    args: readonly unknown[],
-    kwargs: Readonly<Record<string, unknown>>,
-    options: WireOptions,
-  ): Promise<ResultNode> {
+  protected async launchEagerly({ args, kwargs, options }: MergedCall): Promise<ResultNode> {
     const task = this.host.tasks.get(this.task)
     if (task === undefined)
       throw new NotRegistered(`Task ${this.task} is not registered here, so it cannot run`)
@@ -260,50 +291,36 @@ export class Signature<
   }
 
   /** Keyword arguments as plain data. */
-  protected dataOfKwargs(): Readonly<Record<string, unknown>> {
+  protected dataOfKwargs(): Kwargs {
     return this.kwargs
   }
 
   /** Arguments in front of the bound ones, options over the set ones; nothing changes here. */
-  protected merge(
-    args: readonly unknown[],
-    kwargs: Readonly<Record<string, unknown>> | undefined,
-    options: WireOptions,
-  ): [readonly unknown[], Readonly<Record<string, unknown>>, WireOptions] {
-    const merged = options === NO_OPTIONS ? this.options : mergeOptions(this.options, options)
-    if (this.immutable) return [this.args, this.kwargs, merged]
-    return [
-      args.length === 0 ? this.args : this.args.length === 0 ? args : [...args, ...this.args],
-      kwargs === undefined ? this.kwargs : { ...this.kwargs, ...kwargs },
-      merged,
-    ]
+  protected merge(args: readonly unknown[], kwargs: Kwargs | undefined, given: WireOptions): MergedCall {
+    const options = given === NO_OPTIONS ? this.options : mergeOptions(this.options, given)
+    if (this.immutable) return { args: this.args, kwargs: this.kwargs, options, given }
+    return {
+      args: args.length === 0 ? this.args : this.args.length === 0 ? args : [...args, ...this.args],
+      kwargs: kwargs === undefined ? this.kwargs : { ...this.kwargs, ...kwargs },
+      options,
+      given,
+    }
   }
 
   /** What a copy is made of. */
   protected clonedParts(extra: ApplyOptions & { readonly args?: readonly unknown[] }): SignatureParts {
-    const { args, kwargs, ...options } = extra
-    const wire = toWireOptions(options)
-    const [mergedArgs, mergedKwargs, mergedOptions] = this.merge(args ?? [], kwargs, wire)
+    const { args = [], kwargs, ...options } = extra
+    const merged = this.merge(args, kwargs, toWireOptions(options))
     return {
       task: this.task,
-      args: mergedArgs,
-      kwargs: mergedKwargs,
-      options: copyOptions(mergedOptions),
+      args: merged.args,
+      kwargs: merged.kwargs,
+      options: copyOptions(merged.options),
       immutable: this.immutable,
     }
   }
 
-  /** Adds to a list among the options, unless an equal one is in it. */
-  protected addToList(key: string, signature: AnySignature): void {
-    const list = listOption(this.options, key)
-    const data = signature.toJSON()
-    if (list.some((item) => item === signature || isDeepStrictEqual(toData(item), data))) return
-    this.options[key] = [...list, signature]
-  }
-
-  #mergeCall(
-    call: ApplyArguments<Args>,
-  ): [readonly unknown[], Readonly<Record<string, unknown>>, WireOptions] {
+  #mergeCall(call: ApplyArguments<Args>): MergedCall {
     const { args, kwargs, options } = readCall(call)
     // As in Celery, null says nothing here: options that are set stay.
     const wire = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== null))
@@ -314,7 +331,7 @@ export class Signature<
 /** Takes the arguments of `applyAsync` apart, whichever way it was called. */
 export function readCall(call: readonly unknown[]): {
   readonly args: readonly unknown[]
-  readonly kwargs: Readonly<Record<string, unknown>> | undefined
+  readonly kwargs: Kwargs | undefined
   readonly options: WireOptions
 } {
   const [first, second] = call
@@ -367,7 +384,7 @@ function copyOptions(options: WireOptions): Record<string, unknown> {
 }
 
 /** Options as plain data: nested signatures become data. */
-export function dataOfOptions(options: WireOptions): Readonly<Record<string, unknown>> {
+export function dataOfOptions(options: WireOptions): Kwargs {
   const data: Record<string, unknown> = {}
   for (const key in options) {
     const value = options[key]

@@ -1,0 +1,230 @@
+import { BackendError } from '../errors.ts'
+import type { AsyncResult } from '../result/async-result.ts'
+import { trusted } from '../result/async-result.ts'
+import { GroupResult } from '../result/group-result.ts'
+import type { ResultNode } from '../result/ports.ts'
+import { ResultPromise } from '../result/result-promise.ts'
+import { callTask } from '../task/call-task.ts'
+import type { WireOptions } from '../task/ports.ts'
+import type {
+  AnySignature,
+  ApplyOptions,
+  ArgsOf,
+  CanvasHost,
+  FreezeOptions,
+  LinkKind,
+  MergedCall,
+  SignatureParts,
+} from '../task/signature.ts'
+import { Signature } from '../task/signature.ts'
+import { uuid } from '../util/uuid.ts'
+import type { FrozenGroup, ResultsOf } from './group.ts'
+import { flattened, Group } from './group.ts'
+
+/** Seconds after which `celery.chord_unlock` looks for the first time. */
+const FIRST_LOOK = 1
+
+/**
+ * A group, and a body that gets the list of its results when all have succeeded. Celery: `chord`.
+ *
+ * The members of the header carry the body with them; whoever finishes last sends it. Backends that cannot count leave
+ * that to the task `celery.chord_unlock`, which looks again and again.
+ */
+export class Chord<
+  Args extends readonly unknown[] = never,
+  R = unknown,
+  H extends ResultNode = AsyncResult<R>,
+> extends Signature<Args, R, H> {
+  /** The members of the header; a group once it is frozen. */
+  header: Group | readonly AnySignature[]
+  body: AnySignature
+
+  constructor(
+    host: CanvasHost,
+    header: Group | readonly AnySignature[],
+    body: AnySignature,
+    parts: Omit<SignatureParts, 'task'> = {},
+  ) {
+    super(host, { ...parts, task: 'celery.chord' })
+    this.header = header instanceof Group ? header.tasks : header
+    this.body = body
+  }
+
+  override get subtaskType(): string {
+    return 'chord'
+  }
+
+  override get members(): readonly AnySignature[] {
+    return this.header instanceof Group ? this.header.tasks : this.header
+  }
+
+  override get chordSize(): number {
+    return this.body.chordSize
+  }
+
+  override clone(extra: ApplyOptions & { readonly args?: readonly unknown[] } = {}): Chord<Args, R, H> {
+    const header = this.members.map((task) => task.clone())
+    return new Chord<Args, R, H>(this.host, header, this.body.clone(), this.clonedParts(extra))
+  }
+
+  /** Forwarded to the header; the body stays as it is. */
+  override setImmutable(immutable: boolean): void {
+    for (const task of this.members) task.setImmutable(immutable)
+  }
+
+  /**
+   * Goes to the body. An errback goes to chords in the header, too, and to all of the header with the setting
+   * `taskAllowErrorCbOnChordHeader`.
+   */
+  override addLink(kind: LinkKind, signature: AnySignature): void {
+    if (kind === 'link_error') {
+      const { taskAllowErrorCbOnChordHeader: toAll } = this.host.settings
+      for (const task of this.members) {
+        if (toAll || task instanceof Chord) task.addLink(kind, signature.clone())
+      }
+    }
+    this.body.addLink(kind, signature)
+  }
+
+  override freeze(place: FreezeOptions = {}): H {
+    const header = this.header instanceof Group ? this.header : new Group(this.host, this.header)
+    this.header = header
+    const headerResult = header.freeze({ parentId: place.parentId, rootId: place.rootId, chord: this.body })
+    this.options['task_id'] = headerResult.id
+    const { id, rootId, chord, groupId, groupIndex } = place
+    const bodyResult = this.body.freeze({ id, rootId, chord, groupId, groupIndex })
+    hangBelow(bodyResult, headerResult)
+    return trusted<H>(bodyResult)
+  }
+
+  protected override launch(call: MergedCall): ResultPromise<R, H> {
+    const { task_id: id } = call.given
+    const ownId = typeof id === 'string' ? id : (this.body.id ?? uuid())
+    return trusted<ResultPromise<R, H>>(new ResultPromise(ownId, this.#launch(call, ownId)))
+  }
+
+  protected override async launchEagerly(call: MergedCall): Promise<ResultNode> {
+    const header = new Group(
+      this.host,
+      this.members.map((task) => task.clone()),
+    )
+    const results = await header.runEagerly(call.args, {}, call.kwargs)
+    const value = await results.get({ disableSyncSubtasks: false })
+    const { chain: _, ...given } = call.given
+    return this.body.clone().runEagerly([value], given)
+  }
+
+  protected override dataOfKwargs(): Readonly<Record<string, unknown>> {
+    const { header } = this
+    return {
+      kwargs: this.kwargs,
+      header: header instanceof Group ? header.toJSON() : header.map((task) => task.toJSON()),
+      body: this.body.toJSON(),
+    }
+  }
+
+  /** Celery: `chord.run`. */
+  async #launch(call: MergedCall, bodyId: string): Promise<ResultNode> {
+    if (this.host.settings.taskAlwaysEager) return this.launchEagerly(call)
+    await this.#assertSupported()
+    const { interval, countdown: _, max_retries: maxRetries, ...options } = withoutId(call.options)
+    const body = this.body.clone()
+    Object.assign(body.options, withoutId(call.given), options)
+    const header = this.#preparedHeader()
+    const groupId = header.id ?? uuid()
+    const bodyResult = body.freeze({ id: bodyId, groupId, rootId: body.rootId })
+
+    const { chain: _chain, chord: _chord, ...headerOptions } = options
+    const frozen = header.freezeMembers({ groupId, chord: body, rootId: body.rootId })
+    let headerResult: ResultNode = new GroupResult(frozen.id, frozen.results, this.host.resultContext)
+    if (header.tasks.length === 0) {
+      await body.send([[]])
+    } else {
+      await this.#watchHeader(frozen, body, { interval, max_retries: maxRetries })
+      headerResult = await header.send(call.args, { ...headerOptions, task_id: groupId }, call.kwargs)
+    }
+    // The nearest: that of a chain's first task is the one before the chain.
+    bodyResult.parent = headerResult
+    return bodyResult
+  }
+
+  #preparedHeader(): Group {
+    if (this.header instanceof Group) return this.header.clone()
+    return new Group(this.host, this.header, { task_id: this.id ?? uuid() })
+  }
+
+  /** @throws BackendNotConfigured, or BackendError for backends that keep results for one reader only. */
+  async #assertSupported(): Promise<void> {
+    const { features } = await this.host.results.backend()
+    if (!features.persistent) {
+      throw new BackendError(
+        'This result backend does not support chords (nor a group followed by a task): results can be read once ' +
+          'only. Use redis://, sqlite:// or another one that stores them',
+      )
+    }
+  }
+
+  /** Makes sure that somebody sends the body in the end. Celery: `apply_chord`. */
+  async #watchHeader({ id, results }: FrozenGroup, body: AnySignature, options: WireOptions): Promise<void> {
+    const store = this.host.results
+    if ((await store.chords()) !== undefined) {
+      // Whoever collects the values must know which belong together.
+      const nested = results.some((result) => result instanceof GroupResult)
+      if (nested) await new GroupResult(id, results, this.host.resultContext).save()
+      return
+    }
+    const task = this.host.tasks.get('celery.chord_unlock')
+    const { queue, priority } = body.options
+    await callTask(
+      this.host,
+      { name: 'celery.chord_unlock', task },
+      [id, body.toJSON()],
+      { ...options, result: results.map((result) => result.asTuple()) },
+      {
+        countdown: FIRST_LOOK,
+        add_to_parent: false,
+        ...(queue === undefined ? { route_name: body.task } : { queue }),
+        ...(priority === undefined ? {} : { priority }),
+      },
+    )
+  }
+}
+
+function withoutId(options: WireOptions): Readonly<Record<string, unknown>> {
+  const { task_id: _, ...rest } = options
+  return rest
+}
+
+/** Makes `header` the parent of the first in the chain that ends with `result`. */
+export function hangBelow(result: ResultNode, header: ResultNode): void {
+  const seen = new Set<ResultNode>()
+  let node = result
+  while (node.parent !== undefined && node.parent !== header && !seen.has(node)) {
+    seen.add(node)
+    node = node.parent
+  }
+  if (node !== header && !seen.has(node)) node.parent = header
+}
+
+type Header = readonly AnySignature[]
+
+/**
+ * A group and a body for the list of its results: `chord([add.s(1, 1), add.s(2, 2)], xsum.s())`. Without the body it
+ * gives a function that takes it and sends the chord. Celery: `chord`.
+ */
+export function chord<const Members extends Header, R, H extends ResultNode>(
+  header: readonly [...Members],
+  body: Signature<[ResultsOf<Members>], R, H>,
+): Chord<ArgsOf<Members[number]>, R, H>
+export function chord<Args extends readonly unknown[], T extends readonly unknown[], R, H extends ResultNode>(
+  header: Group<Args, T>,
+  body: Signature<[T], R, H>,
+): Chord<Args, R, H>
+export function chord<const Members extends Header>(
+  header: readonly [...Members],
+): <R, H extends ResultNode>(body: Signature<[ResultsOf<Members>], R, H>) => ResultPromise<R, H>
+export function chord(header: Header | Group<never, readonly unknown[]>, body?: AnySignature): unknown {
+  const members = header instanceof Group ? header.tasks : flattened([header])
+  const make = (end: AnySignature): Chord => new Chord(members[0]?.host ?? end.host, members, end)
+  return body === undefined ? (end: AnySignature) => make(end).send([]) : make(body)
+}

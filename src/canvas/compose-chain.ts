@@ -1,0 +1,58 @@
+import type { ResultNode } from '../result/ports.ts'
+import { currentHost } from '../task/current-host.ts'
+import type { AnySignature, ArgsOf, HandleOf, ResultOf } from '../task/signature.ts'
+import { Signature } from '../task/signature.ts'
+import { Chain } from './chain.ts'
+import { pipe } from './pipe.ts'
+
+/**
+ * The list itself if every signature takes the result of the one before; otherwise a list that it does not fit, with
+ * the type that is wanted in the place where it goes wrong.
+ */
+export type Fitting<Tasks extends readonly unknown[]> = Tasks extends readonly [infer First, ...infer Rest]
+  ? readonly [First, ...FittingAfter<First, Rest>]
+  : Tasks
+
+type FittingAfter<Before, Tasks extends readonly unknown[]> = Tasks extends readonly [
+  infer Next,
+  ...infer Rest,
+]
+  ? [
+      Next extends { readonly '~types': { readonly args: (args: [ResultOf<Before>]) => void } }
+        ? Next
+        : Signature<[ResultOf<Before>], ResultOf<Next>, HandleOf<Next>>,
+      ...FittingAfter<Next, Rest>,
+    ]
+  : []
+
+type FirstOf<Tasks extends readonly unknown[]> = Tasks extends readonly [infer First, ...unknown[]]
+  ? First
+  : never
+type LastOf<Tasks extends readonly unknown[]> = Tasks extends readonly [...unknown[], infer Last]
+  ? Last
+  : never
+
+/** What a chain of these is: wants what the first wants, gives what the last gives. */
+export type ChainOf<Tasks extends readonly unknown[]> = Signature<
+  ArgsOf<FirstOf<Tasks>>,
+  ResultOf<LastOf<Tasks>>,
+  HandleOf<LastOf<Tasks>>
+>
+
+/**
+ * Calls one after the other, each with the result of the one before as first argument:
+ * `chain(add.s(4, 4), mul.s(8))`. A chain in which a result does not fit the next task does not compile. What a list
+ * of signatures gives only its user knows. Celery: `chain`; the same as Python's `add.s(4, 4) | mul.s(8)`.
+ */
+export function chain<const Tasks extends readonly AnySignature[]>(
+  ...tasks: Tasks & Fitting<Tasks>
+): ChainOf<Tasks>
+export function chain<R = unknown>(
+  tasks: Iterable<AnySignature>,
+): Signature<readonly unknown[], R, ResultNode>
+export function chain(...tasks: readonly (AnySignature | Iterable<AnySignature>)[]): unknown {
+  const [only, ...more] = tasks
+  if (only instanceof Signature && more.length === 0) return new Chain(only.host, [only])
+  const all = tasks.flatMap((task) => (task instanceof Signature ? [task] : [...task]))
+  return all.reduce<AnySignature>(pipe, new Chain(all[0]?.host ?? currentHost(), []))
+}
