@@ -116,5 +116,9 @@ export interface ResultCodec {
   readonly contentType: string
   readonly contentEncoding: string
   encode(value: unknown): Uint8Array
-  decode(bytes: Uint8Array): unknown
+  /**
+   * @param contentType what the bytes say they are, where the store knows (`rpc://`): another worker may write another
+   *   format than we do. Default: our own.
+   */
+  decode(bytes: Uint8Array, contentType?: string, contentEncoding?: string): unknown
 }

@@ -73,6 +73,8 @@ export interface ExchangeDeclaration {
   readonly type: string
   readonly durable: boolean
   readonly autoDelete: boolean
+  /** Only check that it exists. Default false; transports that cannot tell declare it. */
+  readonly passive?: boolean
   readonly arguments: Readonly<Record<string, unknown>>
 }
 

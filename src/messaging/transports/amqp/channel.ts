@@ -91,16 +91,11 @@ export class AmqpChannel implements Channel {
     })
   }
 
-  async declareExchange({
-    name,
-    type,
-    durable,
-    autoDelete,
-    arguments: given,
-  }: ExchangeDeclaration): Promise<void> {
-    const options = { durable, autoDelete, arguments: tableArguments(given) }
+  async declareExchange(exchange: ExchangeDeclaration): Promise<void> {
+    const { name, type, durable, autoDelete } = exchange
+    const options = { durable, autoDelete, arguments: tableArguments(exchange.arguments) }
     await this.#call(`Declaring the exchange ${JSON.stringify(name)}`, () =>
-      this.#client.assertExchange(name, type, options),
+      exchange.passive ? this.#client.checkExchange(name) : this.#client.assertExchange(name, type, options),
     )
   }
 

@@ -1,0 +1,286 @@
+/**
+ * Publishes messages so that the caller always learns how it went: the promise settles within a timeout, resolves only
+ * when the broker has the message, and rejects with an error that says why and which broker. kombu: `Producer`.
+ *
+ * What is to be declared is declared once on each connection (queues that may vanish by themselves: each time). When the
+ * connection is lost, or cannot be made, publishing is tried again by the policy. A message that was on its way then may
+ * have arrived: it can be published twice (at least once), as with Celery.
+ */
+import { ChannelError, OperationalError, PublishError } from '../errors.ts'
+import type { IntervalPolicy } from '../util/backoff.ts'
+import { intervals } from '../util/backoff.ts'
+import type { Clock, TimerHandle } from '../util/clock.ts'
+import { systemClock } from '../util/clock.ts'
+import { Deferred } from '../util/deferred.ts'
+import type { BrokerConnection } from './connection.ts'
+import { Declarations } from './declarations.ts'
+import type { Declarable } from './entity.ts'
+import type { OutgoingMessage, PublishTarget } from './message.ts'
+import type { Channel, PublishTicket } from './transport.ts'
+
+/** Celery: `task_publish_retry_policy`: at once, then after 0.2, 0.4 and so on up to 1 second; three times. */
+export const DEFAULT_PUBLISH_RETRY: IntervalPolicy = { start: 0, step: 200, max: 1_000, maxRetries: 3 }
+
+/** Milliseconds. */
+export const DEFAULT_PUBLISH_TIMEOUT = 30_000
+
+/** What a `Producer` works with. */
+export interface ProducerOptions {
+  readonly connection: BrokerConnection
+  /** Default `DEFAULT_PUBLISH_RETRY`; false: no retry. */
+  readonly retry?: IntervalPolicy | false | undefined
+  /** Milliseconds within which a publish settles, retries included. Default `DEFAULT_PUBLISH_TIMEOUT`. */
+  readonly timeout?: number | undefined
+  readonly clock?: Clock | undefined
+}
+
+/** How to publish one message. */
+export interface PublishOptions {
+  /**
+   * Where to. To the default exchange `mandatory` is set unless the target says otherwise, since a queue that does not
+   * exist would swallow the message.
+   */
+  readonly target: PublishTarget
+  /** What must be there, usually the queue. */
+  readonly declare?: readonly Declarable[] | undefined
+  /** Default: the producer's. */
+  readonly retry?: IntervalPolicy | false | undefined
+  /** Milliseconds; default: the producer's. */
+  readonly timeout?: number | undefined
+  /** Gives up, with the signal's reason. The message may have been sent by then. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** A message on its way. Once it is settled, channels that still hold it back drop it. */
+class Publishing extends Deferred implements PublishTicket {
+  readonly message: OutgoingMessage
+  readonly options: PublishOptions
+  readonly timeout: number
+  /** On the monotonic clock. */
+  readonly deadline: number
+  /** How many messages had been confirmed when it started. */
+  readonly confirmedBefore: number
+  waits: Generator<number, void> | undefined
+  lastError: OperationalError | undefined
+  /** Declared anew, because the broker said that no queue is there. */
+  redeclared = false
+
+  constructor(
+    message: OutgoingMessage,
+    options: PublishOptions,
+    timeout: number,
+    now: number,
+    confirmed: number,
+  ) {
+    super()
+    this.message = message
+    this.options = options
+    this.timeout = timeout
+    this.deadline = now + timeout
+    this.confirmedBefore = confirmed
+  }
+
+  get withdrawn(): boolean {
+    return this.settled
+  }
+}
+
+/** See the module's description. */
+export class Producer implements AsyncDisposable {
+  readonly #connection: BrokerConnection
+  readonly #declarations = new Declarations()
+  readonly #retry: IntervalPolicy | false
+  readonly #timeout: number
+  readonly #clock: Clock
+  readonly #underWay = new Set<Publishing>()
+  #idle: Deferred | undefined
+  #timer: TimerHandle | undefined
+  #timerAt = Number.POSITIVE_INFINITY
+  #confirmed = 0
+  #closed = false
+
+  constructor({ connection, retry, timeout, clock = systemClock }: ProducerOptions) {
+    this.#connection = connection
+    this.#retry = retry ?? DEFAULT_PUBLISH_RETRY
+    this.#timeout = timeout ?? DEFAULT_PUBLISH_TIMEOUT
+    this.#clock = clock
+  }
+
+  /**
+   * Publishes a message. With an open channel and everything declared it is handed over before this returns, so that
+   * the messages of one turn of the event loop travel together.
+   *
+   * @throws OperationalError when it did not work in time or the retries are used up; `PublishError` when the broker
+   *   refuses the message or no queue would get it; the signal's reason when it aborts.
+   */
+  publish(message: OutgoingMessage, options: PublishOptions): Promise<void> {
+    const timeout = options.timeout ?? this.#timeout
+    const publishing = new Publishing(message, options, timeout, this.#clock.monotonic(), this.#confirmed)
+    if (this.#closed) {
+      publishing.reject(new OperationalError('The producer is closed', { recoverable: false }))
+      return publishing.promise
+    }
+    this.#watch(publishing)
+    const channel = this.#connection.ready
+    if (options.signal?.aborted) {
+      this.#fail(publishing, options.signal.reason)
+    } else if (
+      channel !== undefined &&
+      this.#declarations.cover(options.declare, this.#connection.generation)
+    ) {
+      this.#send(channel, publishing)
+    } else {
+      void this.#prepare(publishing)
+    }
+    return publishing.promise
+  }
+
+  /** Waits until everything that was published so far has settled. */
+  async drain(): Promise<void> {
+    if (this.#underWay.size === 0) return
+    this.#idle ??= new Deferred()
+    await this.#idle.promise
+  }
+
+  /** Accepts nothing more and waits for what is under way. The connection stays. Idempotent. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.drain()
+    this.#timer?.cancel()
+    this.#timer = undefined
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #send(channel: Channel, publishing: Publishing): void {
+    const { target } = publishing.options
+    const { exchange, routingKey } = target
+    const checked =
+      exchange === '' && target.mandatory === undefined ? { exchange, routingKey, mandatory: true } : target
+    channel.publish(publishing.message, checked, publishing).then(
+      () => this.#succeed(publishing),
+      (error: unknown) => this.#onRefused(publishing, error),
+    )
+  }
+
+  /** Gets the channel, declares what is needed, and sends. */
+  async #prepare(publishing: Publishing): Promise<void> {
+    try {
+      const connection = this.#connection
+      const channel = connection.ready ?? (await connection.channel({ retry: false }))
+      if (publishing.settled) return
+      await this.#declarations.declare(channel, publishing.options.declare, connection.generation)
+      if (!publishing.settled) this.#send(channel, publishing)
+    } catch (error) {
+      this.#consider(publishing, error)
+    }
+  }
+
+  /** The channel would not have the message. Perhaps what we declared once has been deleted by somebody since. */
+  #onRefused(publishing: Publishing, error: unknown): void {
+    const { declare = [] } = publishing.options
+    const final = (error instanceof PublishError || error instanceof ChannelError) && !error.recoverable
+    if (!final || publishing.settled || publishing.redeclared || declare.length === 0) {
+      this.#consider(publishing, error)
+      return
+    }
+    publishing.redeclared = true
+    this.#declarations.forget(declare)
+    void this.#prepare(publishing)
+  }
+
+  /** Something went wrong: try again, or tell. */
+  #consider(publishing: Publishing, error: unknown): void {
+    if (publishing.settled) return
+    if (!(error instanceof OperationalError) || error instanceof PublishError || !error.recoverable) {
+      this.#fail(publishing, error)
+      return
+    }
+    const { retry = this.#retry } = publishing.options
+    publishing.lastError = error
+    publishing.waits ??= intervals(retry === false ? NO_RETRY : retry)
+    const wait = publishing.waits.next()
+    if (wait.done) this.#fail(publishing, this.#gaveUp(publishing, 'the retries are used up'))
+    else this.#clock.setTimeout(() => void this.#retryNow(publishing), wait.value)
+  }
+
+  async #retryNow(publishing: Publishing): Promise<void> {
+    if (!publishing.settled) await this.#prepare(publishing)
+  }
+
+  #succeed(publishing: Publishing): void {
+    this.#confirmed++
+    publishing.resolve()
+    this.#unwatch(publishing)
+  }
+
+  #fail(publishing: Publishing, error: unknown): void {
+    publishing.reject(error)
+    this.#unwatch(publishing)
+  }
+
+  #watch(publishing: Publishing): void {
+    this.#underWay.add(publishing)
+    if (publishing.deadline < this.#timerAt) this.#arm(publishing.deadline)
+    const { signal } = publishing.options
+    if (signal === undefined) return
+    const abort = (): void => this.#fail(publishing, signal.reason)
+    signal.addEventListener('abort', abort, { once: true })
+    const release = (): void => signal.removeEventListener('abort', abort)
+    publishing.promise.then(release, release)
+  }
+
+  #unwatch(publishing: Publishing): void {
+    this.#underWay.delete(publishing)
+    if (this.#underWay.size === 0) {
+      this.#idle?.resolve()
+      this.#idle = undefined
+    }
+  }
+
+  /** One timer for all. It is not taken back when a message is confirmed: it fires now and then, and looks around. */
+  #arm(at: number): void {
+    this.#timer?.cancel()
+    this.#timerAt = at
+    this.#timer = this.#clock.setTimeout(() => this.#lookAround(), Math.max(0, at - this.#clock.monotonic()))
+    this.#timer.unref()
+  }
+
+  #lookAround(): void {
+    const now = this.#clock.monotonic()
+    this.#timer = undefined
+    this.#timerAt = Number.POSITIVE_INFINITY
+    let next = Number.POSITIVE_INFINITY
+    for (const publishing of this.#underWay) {
+      if (publishing.deadline <= now) this.#giveUp(publishing)
+      else next = Math.min(next, publishing.deadline)
+    }
+    if (next < this.#timerAt) this.#arm(next)
+  }
+
+  #giveUp(publishing: Publishing): void {
+    const { blocked } = this.#connection
+    const unanswered = publishing.lastError === undefined && blocked === undefined
+    const why =
+      blocked === undefined
+        ? 'the broker has not confirmed the message, and whether it has it is unknown'
+        : `the broker accepts no messages at the moment (${blocked})`
+    this.#fail(publishing, this.#gaveUp(publishing, `${publishing.timeout} ms have passed and ${why}`))
+    if (unanswered && publishing.confirmedBefore === this.#confirmed) {
+      this.#connection.drop(`nothing was confirmed for ${publishing.timeout} ms`)
+    }
+  }
+
+  #gaveUp({ options, lastError }: Publishing, why: string): OperationalError {
+    const { exchange, routingKey } = options.target
+    const where =
+      exchange === '' ? `the queue '${routingKey}'` : `the exchange '${exchange}', key '${routingKey}'`
+    const last = lastError === undefined ? '' : `. The last error: ${lastError.message}`
+    const message = `Publishing to ${where} through ${this.#connection.broker} failed: ${why}${last}`
+    return new OperationalError(message, lastError === undefined ? {} : { cause: lastError })
+  }
+}
+
+const NO_RETRY: IntervalPolicy = { start: 0, step: 0, max: 0, maxRetries: 0 }
