@@ -4,7 +4,7 @@ import { TaskSelf } from '../task/context.ts'
 import { runInTask } from '../task/current-task.ts'
 import type { RegisteredTask } from '../task/ports.ts'
 import { createTaskRequest } from '../task/request.ts'
-import type { AnySignature, CanvasHost } from '../task/signature.ts'
+import type { CanvasHost } from '../task/signature.ts'
 import { uuid } from '../util/uuid.ts'
 
 /** How a signature is sent that follows a task. */
@@ -29,13 +29,15 @@ export async function sendFollowUp(
   args: readonly unknown[],
   options: FollowUpOptions,
 ): Promise<void> {
-  const signature: AnySignature = host.signatureFrom(data).clone({ args })
-  set(signature, 'parent_id', options.parentId)
-  set(signature, 'root_id', options.rootId)
-  set(signature, 'priority', options.priority)
-  set(signature, 'chain', options.chain)
-  if (options.eager === true) await signature.apply({})
-  else await signature.applyAsync({})
+  const { eager = false, parentId, rootId, priority, chain } = options
+  const wire: Record<string, unknown> = {}
+  if (parentId !== undefined) wire['parent_id'] = parentId
+  if (rootId !== undefined) wire['root_id'] = rootId
+  if (priority !== undefined) wire['priority'] = priority
+  if (chain !== undefined) wire['chain'] = chain
+  const signature = host.signatureFrom(data)
+  if (eager) await signature.runEagerly(args, wire)
+  else await signature.send(args, wire)
 }
 
 /** Sends several as one group; see `sendFollowUp`. */
@@ -66,8 +68,4 @@ export async function callInPlace(
   const request = createTaskRequest({ id: uuid(), task: task.name, args, kwargs, calledDirectly: true })
   const self = new TaskSelf({ task, host, request })
   return runInTask(self, () => task.run(self, args, kwargs))
-}
-
-function set(signature: AnySignature, option: string, value: unknown): void {
-  if (value !== undefined) signature.options[option] = value
 }

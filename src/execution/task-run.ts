@@ -54,7 +54,7 @@ export class TaskRun {
   readonly #context: TaskContext
   readonly #signal: AbortSignal | undefined
   readonly #wantRepr: boolean
-  readonly #started = performance.now()
+  readonly #started: number
   /** Callbacks and the next of the chain are sent. */
   #continued = false
   /** The result is stored and everybody who counts on it knows. */
@@ -68,6 +68,7 @@ export class TaskRun {
     this.#context = parts.context
     this.#signal = parts.signal
     this.#wantRepr = parts.wantRepr
+    this.#started = parts.host.clock.monotonic()
   }
 
   /** Runs the task to its end; never rejects. */
@@ -145,7 +146,7 @@ export class TaskRun {
       throw error
     }
     const { options, handlers } = this.#task
-    const runtime = performance.now() - this.#started
+    const runtime = this.#host.clock.monotonic() - this.#started
     if (handlers.onSuccess !== undefined) await handlers.onSuccess(this.#context, value, this.#info())
     const { taskSuccess } = this.#host.signals
     if (taskSuccess.hasReceivers) {
@@ -242,7 +243,7 @@ export class TaskRun {
 
   #failureEnding(failure: Failure, severity: 'unexpected' | 'expected' | 'internal'): Ending {
     const { error, triple, traceback } = failure
-    const runtime = performance.now() - this.#started
+    const runtime = this.#host.clock.monotonic() - this.#started
     const outcome: TaskOutcome = {
       kind: 'failed',
       severity,

@@ -1,0 +1,745 @@
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import {
+  BackendStoreError,
+  ContentDisallowed,
+  DecodeError,
+  Ignore,
+  OperationalError,
+  Reject,
+  SecurityError,
+} from '../../../src/errors.ts'
+import type { TaskJob } from '../../../src/execution/job.ts'
+import type { TaskOutcome } from '../../../src/execution/outcome.ts'
+import type { ExecutionHost } from '../../../src/execution/ports.ts'
+import { Tracer } from '../../../src/execution/tracer.ts'
+import { currentTask } from '../../../src/task/current-task.ts'
+import type { TaskContext, TaskHandlers } from '../../../src/task/ports.ts'
+import { createTaskRequest } from '../../../src/task/request.ts'
+import { jobOf, RecordingHost, signature } from './recording-host.ts'
+
+const never = new AbortController().signal
+
+function run(
+  host: RecordingHost,
+  job: TaskJob,
+  parts: Partial<ExecutionHost> = {},
+  signal: AbortSignal = never,
+): Promise<TaskOutcome> {
+  return new Tracer(host.execution(parts)).run(job, signal)
+}
+
+/** Handlers and signal receivers that write into the journal. */
+function listening(host: RecordingHost): TaskHandlers {
+  const { journal, signals } = host
+  signals.taskPrerun.connect(({ taskId }) => journal.push(['prerun', taskId]))
+  signals.taskPostrun.connect(({ state, retval }) => journal.push(['postrun', state, retval]))
+  signals.taskSuccess.connect(({ result }) => journal.push(['success', result]))
+  signals.taskFailure.connect(({ exception }) => journal.push(['failure', exception]))
+  signals.taskRetry.connect(() => journal.push(['retry']))
+  signals.taskInternalError.connect(({ exception }) => journal.push(['internal error', exception]))
+  return {
+    beforeStart: (_self, { taskId }) => journal.push(['beforeStart', taskId]),
+    onSuccess: (_self, value) => journal.push(['onSuccess', value]),
+    onFailure: (_self, error, { traceback }) => journal.push(['onFailure', error, traceback !== undefined]),
+    onRetry: (_self, error, { traceback }) => journal.push(['onRetry', error, traceback !== undefined]),
+    afterReturn: (_self, state, value, { traceback }) =>
+      journal.push(['afterReturn', state, value, traceback]),
+  }
+}
+
+const triple = { exc_type: 'Error', exc_message: ['boom'], exc_module: 'javascript' }
+
+suite('a task that succeeds', () => {
+  test('everything in its order: what follows is sent before the result is stored [2-160 2-161 2-162 2-165 2-170 2-171 12-005 12-006]', async () => {
+    const host = new RecordingHost()
+    host.task('add', (x: number, y: number) => x + y, { trackStarted: true }, listening(host))
+    const chord = signature('body', { options: { task_id: 'body' } })
+    const job = jobOf('add', [2, 3], {
+      groupId: 'g',
+      groupIndex: 1,
+      callbacks: [signature('callback')],
+      chain: [signature('last'), signature('next')],
+      chord,
+    })
+    const outcome = await run(host, job)
+    assert.deepEqual(host.journal, [
+      ['prerun', 'id'],
+      ['store', 'id', 'STARTED', { pid: process.pid, hostname: 'worker@host' }],
+      ['beforeStart', 'id'],
+      ['publish', 'callback', [5]],
+      ['publish', 'next', [5]],
+      ['store', 'id', 'SUCCESS', 5],
+      ['part', 'g', 1, 'SUCCESS'],
+      ['onSuccess', 5],
+      ['success', 5],
+      ['afterReturn', 'SUCCESS', 5, undefined],
+      ['postrun', 'SUCCESS', 5],
+    ])
+    assert.deepEqual(outcome, { kind: 'succeeded', runtime: 0, result: '5' })
+    const children = host.backend.metas.get('id')?.children
+    assert.deepEqual(
+      children,
+      host.sent.map(({ id }) => [[id, null], null]),
+    )
+  })
+
+  test('the request that it sees [2-150 2-151 2-152 2-153 2-154 2-155 2-156 2-157]', async () => {
+    const host = new RecordingHost()
+    let self: TaskContext | undefined
+    const body = (context: TaskContext): void => {
+      self = context
+    }
+    host.task('t', body, { bind: true })
+    const job = jobOf(
+      't',
+      [],
+      {
+        rootId: 'root',
+        parentId: 'parent',
+        retries: 2,
+        eta: '2030-01-02T03:04:05+00:00',
+        timeLimit: 30_000,
+        shadow: 'alias',
+        headers: { tenant: 'a' },
+        replyTo: 'queue',
+        stampedHeaders: ['s'],
+        stamps: { s: ['v'] },
+        replacedTaskNesting: 1,
+      },
+      { redelivered: true },
+    )
+    await run(host, job)
+    const request = self?.request
+    assert.ok(request)
+    const { args, kwargs, children, properties, ...rest } = request
+    assert.deepEqual({ args, kwargs, children }, { args: [], kwargs: {}, children: [] })
+    assert.equal(properties?.['contentType'], 'application/json')
+    assert.deepEqual(rest, {
+      id: 'id',
+      task: 't',
+      rootId: 'root',
+      parentId: 'parent',
+      correlationId: 'id',
+      group: undefined,
+      groupIndex: undefined,
+      retries: 2,
+      eta: '2030-01-02T03:04:05+00:00',
+      expires: undefined,
+      timelimit: [30, null],
+      utc: true,
+      chord: undefined,
+      chain: undefined,
+      callbacks: undefined,
+      errbacks: undefined,
+      deliveryInfo: { exchange: '', routingKey: 'celery', priority: 4, redelivered: true, isEager: false },
+      hostname: 'worker@host',
+      origin: 'gen1@host',
+      replyTo: 'queue',
+      isEager: false,
+      calledDirectly: false,
+      headers: { tenant: 'a' },
+      ignoreResult: false,
+      shadow: 'alias',
+      replacedTaskNesting: 1,
+      stampedHeaders: ['s'],
+      stamps: { s: ['v'] },
+    })
+  })
+
+  test('may be async, and is the current task all the while', async () => {
+    const host = new RecordingHost()
+    const seen: unknown[] = []
+    host.task('t', async () => {
+      seen.push(currentTask()?.request.id)
+      await new Promise(setImmediate)
+      seen.push(currentTask()?.request.id)
+      return 'late'
+    })
+    const outcome = await run(host, jobOf('t'))
+    assert.deepEqual(seen, ['id', 'id'])
+    assert.deepEqual(host.journal, [['store', 'id', 'SUCCESS', 'late']])
+    assert.ok(outcome.kind === 'succeeded')
+    assert.equal(outcome.result, "'late'")
+    assert.equal(currentTask(), undefined)
+  })
+
+  test('shows its result only if somebody looks, and not all of it', async () => {
+    const host = new RecordingHost()
+    host.task('t', () => 'x'.repeat(3000), { resultreprMaxsize: 100 })
+    const shown = await run(host, jobOf('t'))
+    assert.ok(shown.kind === 'succeeded' && shown.result !== undefined && shown.result.length < 110)
+    const silent = await run(host, jobOf('t', [], {}, { wantRepr: false }))
+    assert.ok(silent.kind === 'succeeded' && silent.result === undefined)
+  })
+
+  test('nothing returned is null; results are stored as their tuples [4-042]', async () => {
+    const host = new RecordingHost()
+    host.task('nothing', () => undefined)
+    host.task('result', () => host.resultContext.fromTuple([['child', null], null]))
+    await run(host, jobOf('nothing', [], { id: '1' }))
+    await run(host, jobOf('result', [], { id: '2' }))
+    assert.equal(host.backend.metas.get('1')?.result, null)
+    assert.deepEqual(host.backend.metas.get('2')?.result, [['child', null], null])
+  })
+
+  for (const [name, call, options] of [
+    ['by the caller', { ignoreResult: true }, {}],
+    ['by itself', {}, { ignoreResult: true }],
+  ] as const) {
+    test(`stores nothing when its result is ignored ${name}`, async () => {
+      const host = new RecordingHost()
+      host.task('t', () => 1, { trackStarted: true, ...options })
+      assert.equal((await run(host, jobOf('t', [], call))).kind, 'succeeded')
+      assert.deepEqual(host.journal, [])
+    })
+  }
+
+  test('with all that `resultExtended` asks for [4-037]', async () => {
+    const host = new RecordingHost({ settings: { resultExtended: true } })
+    host.task('t', (x: number) => x)
+    await run(host, jobOf('t', [7], { retries: 1, stampedHeaders: ['s'], stamps: { s: 'v' } }))
+    const meta = host.backend.metas.get('id')
+    assert.ok(meta)
+    const { name, args, kwargs, worker, retries, queue, s } = meta
+    assert.deepEqual(
+      { name, args, kwargs, worker, retries, queue, s },
+      { name: 't', args: [7], kwargs: {}, worker: 'worker@host', retries: 1, queue: 'celery', s: 'v' },
+    )
+  })
+
+  test('several callbacks: groups by themselves, the rest as one group [2-163]', async () => {
+    const host = new RecordingHost()
+    host.task('t', () => 1)
+    const group = signature('celery.group', { type: 'group', kwargs: { tasks: [signature('c')] } })
+    await run(host, jobOf('t', [], { callbacks: [signature('a'), group, signature('b', { args: [9] })] }))
+    const sent = host.sent.map(({ name, args, options }) => [
+      name,
+      args,
+      options['parent_id'],
+      options['group_index'],
+    ])
+    assert.deepEqual(sent, [
+      ['c', [1], 'id', 0],
+      ['a', [1], 'id', 0],
+      ['b', [1, 9], 'id', 1],
+    ])
+    assert.notEqual(host.sent[0]?.options['group_id'], host.sent[1]?.options['group_id'])
+  })
+
+  for (const inherits of [true, false]) {
+    test(`its priority is ${inherits ? '' : 'not '}inherited [2-164]`, async () => {
+      const host = new RecordingHost({ settings: { taskInheritParentPriority: inherits } })
+      host.task('t', () => 1)
+      await run(host, jobOf('t', [], { callbacks: [signature('a')], chain: [signature('b')] }))
+      assert.deepEqual(
+        host.sent.map(({ options }) => options['priority']),
+        inherits ? [4, 4] : [undefined, undefined],
+      )
+    })
+  }
+
+  test('the next of the chain gets the rest of it, and who came before [5-019]', async () => {
+    const host = new RecordingHost()
+    host.task('t', () => 1)
+    const [c, b] = [signature('c'), signature('b', { options: { task_id: 'b', priority: 3 } })]
+    await run(host, jobOf('t', [], { rootId: 'root', chain: [c, b] }))
+    const [sent] = host.sent
+    assert.equal(sent?.id, 'b')
+    assert.deepEqual(sent?.options['chain'], [c])
+    assert.equal(sent?.options['parent_id'], 'id')
+    assert.equal(sent?.options['root_id'], 'root')
+    assert.equal(sent?.options['priority'], 3)
+  })
+})
+
+suite('a task that fails', () => {
+  test('everything in its order: the result first [2-166 2-170 12-006]', async () => {
+    const host = new RecordingHost()
+    const error = new Error('boom')
+    const fail = (): never => {
+      throw error
+    }
+    host.task('t', fail, {}, listening(host))
+    const outcome = await run(
+      host,
+      jobOf('t', [], {
+        groupId: 'g',
+        chord: signature('body'),
+        chain: [signature('next', { options: { task_id: 'next' } })],
+        callbacks: [signature('callback')],
+        errbacks: [signature('errback')],
+      }),
+    )
+    assert.deepEqual(host.journal, [
+      ['prerun', 'id'],
+      ['beforeStart', 'id'],
+      ['store', 'id', 'FAILURE', triple],
+      ['part', 'g', Number.MAX_SAFE_INTEGER, 'FAILURE'],
+      ['store', 'next', 'FAILURE', triple],
+      ['publish', 'errback', ['id']],
+      ['onFailure', error, true],
+      ['failure', error],
+      ['afterReturn', 'FAILURE', error, undefined],
+      ['postrun', 'FAILURE', error],
+    ])
+    assert.ok(outcome.kind === 'failed')
+    assert.equal(outcome.severity, 'unexpected')
+    assert.equal(outcome.error, "Error('boom')")
+    assert.match(outcome.traceback, /^Traceback \(most recent call last\):\n.*Error: boom\n/s)
+    assert.equal(host.backend.metas.get('id')?.traceback, outcome.traceback)
+  })
+
+  test('as it is known to [10-005]', async () => {
+    const host = new RecordingHost()
+    host.task('t', () => Promise.reject(new TypeError('known')), { throws: [TypeError] })
+    const outcome = await run(host, jobOf('t'))
+    assert.ok(outcome.kind === 'failed')
+    assert.equal(outcome.severity, 'expected')
+  })
+
+  test('because its arguments do not fit', async () => {
+    const host = new RecordingHost()
+    host.task('t', (x: number) => x, { params: ['x'] })
+    const outcome = await run(host, jobOf('t', [1, 2, 3]))
+    assert.ok(outcome.kind === 'failed')
+    assert.equal(host.backend.metas.get('id')?.status, 'FAILURE')
+  })
+
+  test('before its body began [2-161]', async () => {
+    const host = new RecordingHost()
+    let ran = false
+    const beforeStart = (): never => {
+      throw new Error('boom')
+    }
+    const body = (): void => {
+      ran = true
+    }
+    host.task('t', body, {}, { beforeStart })
+    const outcome = await run(host, jobOf('t'))
+    assert.ok(outcome.kind === 'failed' && outcome.severity === 'unexpected')
+    assert.equal(ran, false)
+  })
+
+  for (const [name, settings, options, call, stored] of [
+    ['the call is ignored', {}, {}, { ignoreResult: true }, true],
+    ['the task is ignored', {}, { ignoreResult: true }, {}, false],
+    ['errors are stored even so', {}, { ignoreResult: true, storeErrorsEvenIfIgnored: true }, {}, true],
+    ['errors are, by setting', { taskStoreErrorsEvenIfIgnored: true }, { ignoreResult: true }, {}, true],
+  ] as const) {
+    test(`${stored ? 'stores' : 'does not store'} it when ${name}`, async () => {
+      const host = new RecordingHost({ settings })
+      host.task('t', () => Promise.reject(new Error('boom')), options)
+      await run(host, jobOf('t', [], call))
+      assert.equal(host.backend.metas.get('id')?.status, stored ? 'FAILURE' : undefined)
+    })
+  }
+
+  test('with a result that cannot be encoded [2-167]', async () => {
+    const host = new RecordingHost()
+    host.task('t', () => new Set([1]))
+    const outcome = await run(host, jobOf('t', [], { errbacks: [signature('errback')] }))
+    assert.ok(outcome.kind === 'failed')
+    assert.equal(outcome.severity, 'unexpected')
+    const { result } = host.backend.metas.get('id') ?? {}
+    assert.ok(typeof result === 'object' && result !== null && 'exc_type' in result)
+    assert.equal(result.exc_type, 'EncodeError')
+    assert.deepEqual(
+      host.sent.map(({ name }) => name),
+      ['errback'],
+    )
+  })
+
+  test('with a value that cannot be sent to its callbacks [2-167]', async () => {
+    const host = new RecordingHost()
+    host.task('t', () => new Set([1]), { ignoreResult: true })
+    const outcome = await run(host, jobOf('t', [], { callbacks: [signature('callback')] }))
+    assert.ok(outcome.kind === 'failed')
+    assert.match(outcome.error, /^EncodeError\(/)
+  })
+
+  test('with something that is no error', async () => {
+    const host = new RecordingHost()
+    host.task('t', () => Promise.reject('boom'))
+    const outcome = await run(host, jobOf('t'))
+    assert.ok(outcome.kind === 'failed')
+    assert.equal(outcome.error, "Error('boom')")
+    assert.equal(host.backend.metas.get('id')?.traceback, null)
+  })
+})
+
+suite('a task that is tried again', () => {
+  test('everything in its order; no afterReturn [2-132 2-168 2-170 4-043]', async () => {
+    const host = new RecordingHost()
+    const error = new Error('boom')
+    const body = async (self: TaskContext): Promise<never> => {
+      throw await self.retry({ countdown: 3, error })
+    }
+    host.task('t', body, { bind: true }, listening(host))
+    const outcome = await run(host, jobOf('t', [1], { errbacks: [signature('errback')] }))
+    assert.deepEqual(host.journal, [
+      ['prerun', 'id'],
+      ['beforeStart', 'id'],
+      ['publish', 't', [1]],
+      ['store', 'id', 'RETRY', triple],
+      ['onRetry', error, true],
+      ['retry'],
+      host.journal.at(-1),
+    ])
+    assert.deepEqual(host.journal.at(-1)?.slice(0, 2), ['postrun', 'RETRY'])
+    assert.ok(outcome.kind === 'retried')
+    assert.match(outcome.reason, /^Retry in 3s: /)
+    assert.equal(host.sent[0]?.id, 'id')
+    assert.equal(host.sent[0]?.options['retries'], 1)
+  })
+
+  test('by itself, after errors that it names [2-141]', async () => {
+    const host = new RecordingHost()
+    host.task('t', () => Promise.reject(new RangeError('r')), {
+      autoretryFor: [Error],
+      dontAutoretryFor: [TypeError],
+      retryBackoff: 2,
+      retryJitter: false,
+    })
+    const outcome = await run(host, jobOf('t', [], { retries: 1 }))
+    assert.equal(outcome.kind, 'retried')
+    assert.equal(host.sent[0]?.options['countdown'], 4)
+    assert.equal(host.sent[0]?.options['retries'], 2)
+  })
+
+  test('until it was often enough: then its own error counts [2-141]', async () => {
+    const host = new RecordingHost()
+    host.task('t', () => Promise.reject(new RangeError('r')), { autoretryFor: [Error], maxRetries: 2 })
+    const outcome = await run(host, jobOf('t', [], { retries: 2 }))
+    assert.ok(outcome.kind === 'failed')
+    assert.equal(outcome.error, "RangeError('r')")
+    assert.deepEqual(host.sent, [])
+  })
+
+  for (const thrown of [new TypeError('excluded'), new Ignore('no'), new Reject('no')]) {
+    test(`not after ${thrown.name} [2-141]`, async () => {
+      const host = new RecordingHost()
+      const options = { autoretryFor: [Error], dontAutoretryFor: [TypeError] }
+      host.task('t', () => Promise.reject(thrown), options)
+      await run(host, jobOf('t'))
+      assert.deepEqual(host.sent, [])
+    })
+  }
+
+  test('not when the retry cannot be sent: it is rejected [2-138]', async () => {
+    const host = new RecordingHost()
+    host.unreachable = new OperationalError('down')
+    host.task('t', (self: TaskContext) => self.retry(), { bind: true })
+    const outcome = await run(host, jobOf('t'))
+    assert.ok(outcome.kind === 'rejected')
+    assert.equal(outcome.requeue, false)
+  })
+})
+
+suite('a task that says something to its worker [2-169]', () => {
+  for (const [thrown, expected] of [
+    [new Ignore('no'), { kind: 'ignored' }],
+    [new Reject('not mine'), { kind: 'rejected', requeue: false, reason: 'not mine' }],
+    [new Reject('later', { requeue: true }), { kind: 'rejected', requeue: true, reason: 'later' }],
+  ] as const) {
+    test(`${thrown.name}: nothing is stored or sent, only taskPostrun is told`, async () => {
+      const host = new RecordingHost()
+      const handlers = listening(host)
+      host.task('t', () => Promise.reject(thrown), {}, handlers)
+      const job = jobOf('t', [], { callbacks: [signature('c')], errbacks: [signature('e')] })
+      assert.deepEqual(await run(host, job), expected)
+      assert.deepEqual(
+        host.journal.map(([what]) => what),
+        ['prerun', 'beforeStart', 'postrun'],
+      )
+    })
+  }
+})
+
+suite('a task whose time is over', () => {
+  function until(signal: AbortSignal): Promise<never> {
+    return new Promise((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    })
+  }
+
+  for (const [reason, error] of [
+    ['soft', 'SoftTimeLimitExceeded()'],
+    ['timeout', undefined],
+    ['terminate', undefined],
+    ['shutdown', undefined],
+  ] as const) {
+    test(`${reason}: ${error === undefined ? 'nothing is stored' : 'it fails'}`, async () => {
+      const host = new RecordingHost()
+      host.task('t', (self: TaskContext) => until(self.signal), { bind: true })
+      const controller = new AbortController()
+      const running = run(host, jobOf('t', [], { errbacks: [signature('e')] }), {}, controller.signal)
+      setImmediate(() => controller.abort(reason))
+      const outcome = await running
+      if (error === undefined) {
+        assert.deepEqual(outcome, { kind: 'abandoned' })
+        assert.deepEqual(host.journal, [])
+      } else {
+        assert.ok(outcome.kind === 'failed')
+        assert.equal(outcome.error, error)
+        assert.equal(host.backend.metas.get('id')?.status, 'FAILURE')
+      }
+    })
+  }
+
+  test('an AbortError of some library is the soft limit', async () => {
+    const host = new RecordingHost()
+    host.task('t', () => Promise.reject(new DOMException('aborted', 'AbortError')))
+    const outcome = await run(host, jobOf('t'), {}, AbortSignal.abort('soft'))
+    assert.ok(outcome.kind === 'failed')
+    assert.equal(outcome.error, 'SoftTimeLimitExceeded()')
+  })
+
+  test('may still return something after the soft limit', async () => {
+    const host = new RecordingHost()
+    const body = (self: TaskContext): Promise<string> => until(self.signal).catch(() => 'partial')
+    host.task('t', body, { bind: true })
+    const controller = new AbortController()
+    const running = run(host, jobOf('t'), {}, controller.signal)
+    setImmediate(() => controller.abort('soft'))
+    assert.equal((await running).kind, 'succeeded')
+    assert.equal(host.backend.metas.get('id')?.result, 'partial')
+  })
+
+  test('terminated, it stores nothing late, and sends and stores nothing in its own name', async () => {
+    const host = new RecordingHost()
+    const refused: unknown[] = []
+    const body = async (self: TaskContext): Promise<string> => {
+      await until(self.signal).catch(() => undefined)
+      for (const deed of [() => self.retry(), () => self.updateState('PROGRESS')]) {
+        await deed().catch((error: Error) => refused.push(error.name))
+      }
+      return 'late'
+    }
+    host.task('t', body, { bind: true, autoretryFor: [Error] })
+    const controller = new AbortController()
+    const running = run(host, jobOf('t'), {}, controller.signal)
+    setImmediate(() => controller.abort('terminate'))
+    assert.deepEqual(await running, { kind: 'abandoned' })
+    assert.deepEqual(refused, ['Terminated', 'Terminated'])
+    assert.deepEqual(host.journal, [])
+  })
+
+  test('terminated, it is not tried again by itself', async () => {
+    const host = new RecordingHost()
+    host.task('t', (self: TaskContext) => until(self.signal), { bind: true, autoretryFor: [Error] })
+    const controller = new AbortController()
+    const running = run(host, jobOf('t'), {}, controller.signal)
+    setImmediate(() => controller.abort('terminate'))
+    assert.deepEqual(await running, { kind: 'abandoned' })
+    assert.deepEqual(host.sent, [])
+  })
+})
+
+suite('what goes wrong outside of the body [2-172]', () => {
+  test('a handler after a success: the result stays, the error is told', async () => {
+    const host = new RecordingHost()
+    const error = new Error('in the handler')
+    const onSuccess = (): never => {
+      throw error
+    }
+    host.task('t', () => 1, {}, { ...listening(host), onSuccess })
+    const outcome = await run(host, jobOf('t', [], { errbacks: [signature('errback')] }))
+    assert.ok(outcome.kind === 'failed')
+    assert.equal(outcome.severity, 'internal')
+    assert.deepEqual(host.journal.slice(2), [
+      ['store', 'id', 'SUCCESS', 1],
+      ['internal error', error],
+      ['postrun', 'FAILURE', error],
+    ])
+  })
+
+  test('a handler after a failure: errbacks are called once', async () => {
+    const host = new RecordingHost()
+    const onFailure = (): never => {
+      throw new Error('in the handler')
+    }
+    host.task('t', () => Promise.reject(new Error('boom')), {}, { onFailure })
+    const outcome = await run(host, jobOf('t', [], { errbacks: [signature('errback')] }))
+    assert.ok(outcome.kind === 'failed' && outcome.severity === 'internal')
+    assert.deepEqual(host.backend.metas.get('id')?.result, triple)
+    assert.equal(host.sent.length, 1)
+  })
+
+  test('the broker: the task has failed, and what waits for it is told', async () => {
+    const host = new RecordingHost()
+    host.unreachable = new OperationalError('down')
+    host.task('t', () => 1)
+    const next = signature('next', { options: { task_id: 'next' } })
+    const outcome = await run(host, jobOf('t', [], { chain: [next] }))
+    assert.ok(outcome.kind === 'failed' && outcome.severity === 'internal')
+    assert.equal(host.backend.metas.get('id')?.status, 'FAILURE')
+    assert.equal(host.backend.metas.get('next')?.status, 'FAILURE')
+  })
+
+  test('the backend: the outcome says so, and what was sent is not failed', async () => {
+    const host = new RecordingHost()
+    host.backend.broken = new BackendStoreError('down')
+    host.task('t', () => 1)
+    const outcome = await run(
+      host,
+      jobOf('t', [], { chain: [signature('next', { options: { task_id: 'next' } })] }),
+    )
+    assert.ok(outcome.kind === 'failed' && outcome.severity === 'internal')
+    assert.equal(outcome.error, "BackendStoreError('down')")
+    assert.equal(host.sent.length, 1)
+    assert.equal(host.errors.length, 1)
+    host.backend.broken = undefined
+    assert.equal(host.backend.metas.get('next'), undefined)
+  })
+})
+
+suite('a job that cannot be run', () => {
+  const rows: readonly (readonly [string, Error, string])[] = [
+    ['not accepted [7-069]', new ContentDisallowed('pickle'), 'disallowed'],
+    ['not trusted', new SecurityError('signature'), 'disallowed'],
+    ['not readable [7-070]', new DecodeError('no JSON'), 'undecodable'],
+    ['a serializer that throws anything', new RangeError('oops'), 'undecodable'],
+  ]
+  for (const [name, error, reason] of rows) {
+    test(name, async () => {
+      const host = new RecordingHost()
+      host.task('t', () => 1)
+      const decodeBody = (): never => {
+        throw error
+      }
+      const outcome = await run(host, jobOf('t'), { decodeBody })
+      assert.deepEqual(outcome, { kind: 'invalid', reason, detail: error.message })
+      assert.deepEqual(host.journal, [])
+    })
+  }
+
+  test('no body of a task [2-173]', async () => {
+    const host = new RecordingHost()
+    host.task('t', () => 1)
+    const outcome = await run(host, jobOf('t'), { decodeBody: () => [[], [], {}] })
+    const detail = 'Task keyword arguments is not a mapping'
+    assert.deepEqual(outcome, { kind: 'invalid', reason: 'invalid', detail })
+  })
+
+  test('a task that this process does not know: its result says so [7-067]', async () => {
+    const host = new RecordingHost()
+    const outcome = await run(host, jobOf('gone', [], { errbacks: [signature('errback')] }))
+    assert.ok(outcome.kind === 'invalid')
+    assert.equal(outcome.reason, 'unknown-task')
+    assert.deepEqual(host.backend.metas.get('id')?.result, {
+      exc_type: 'NotRegistered',
+      exc_message: ['gone'],
+      exc_module: 'celery.exceptions',
+    })
+    assert.equal(host.sent.length, 1)
+  })
+})
+
+suite('a task that has succeeded already [2-159 7-075]', () => {
+  const deduplicate = { max: 10, expires: 1000 }
+  const again = (call: Parameters<typeof jobOf>[2] = {}): TaskJob =>
+    jobOf('t', [], call, { redelivered: true })
+
+  function prepare(options: { readonly acksLate: boolean }): { host: RecordingHost; runs: () => number } {
+    const host = new RecordingHost()
+    let runs = 0
+    host.task('t', () => (runs += 1), options)
+    return { host, runs: () => runs }
+  }
+
+  test('here: its message comes again', async () => {
+    const { host, runs } = prepare({ acksLate: true })
+    const tracer = new Tracer(host.execution({ deduplicate }))
+    await tracer.run(jobOf('t', [], { ignoreResult: true }), never)
+    assert.deepEqual(await tracer.run(again(), never), { kind: 'ignored' })
+    assert.equal(runs(), 1)
+  })
+
+  test('elsewhere: the backend knows', async () => {
+    const { host, runs } = prepare({ acksLate: true })
+    await run(host, again())
+    assert.deepEqual(await run(host, again(), { deduplicate }), { kind: 'ignored' })
+    assert.equal(runs(), 1)
+  })
+
+  test('what follows was lost: it is sent now', async () => {
+    const { host, runs } = prepare({ acksLate: true })
+    await run(host, again())
+    const outcome = await run(host, again({ chain: [signature('next')] }), { deduplicate })
+    assert.deepEqual(outcome, { kind: 'ignored' })
+    assert.deepEqual(
+      host.sent.map(({ name, args }) => [name, args]),
+      [['next', [1]]],
+    )
+    assert.equal(runs(), 1)
+  })
+
+  test('what follows cannot be sent: the message goes back', async () => {
+    const { host } = prepare({ acksLate: true })
+    await run(host, again())
+    host.unreachable = new OperationalError('down')
+    const outcome = await run(host, again({ chain: [signature('next')] }), { deduplicate })
+    assert.ok(outcome.kind === 'rejected' && outcome.requeue)
+  })
+
+  for (const [name, options, job, parts] of [
+    ['delivered for the first time', { acksLate: true }, jobOf('t'), { deduplicate }],
+    ['acknowledged early', { acksLate: false }, again(), { deduplicate }],
+    ['without the setting', { acksLate: true }, again(), {}],
+  ] as const) {
+    test(`it runs when ${name}`, async () => {
+      const { host, runs } = prepare(options)
+      await run(host, jobOf('t'))
+      await run(host, job, parts)
+      assert.equal(runs(), 2)
+    })
+  }
+
+  test('it runs when it had failed', async () => {
+    const host = new RecordingHost()
+    let runs = 0
+    const body = (): void => {
+      runs += 1
+      throw new Error('boom')
+    }
+    host.task('t', body, { acksLate: true })
+    await run(host, again(), { deduplicate })
+    await run(host, again(), { deduplicate })
+    assert.equal(runs, 2)
+  })
+})
+
+suite('a run in place', () => {
+  function eager(host: RecordingHost, fields: object = {}): ReturnType<Tracer['runEagerly']> {
+    const task = host.tasks.require('t')
+    const request = createTaskRequest({ id: 'id', task: 't', isEager: true, ...fields })
+    return new Tracer(host.execution()).runEagerly(task, request)
+  }
+
+  test('stores nothing unless it is told to [2-148]', async () => {
+    const host = new RecordingHost()
+    host.task('t', () => 1, { trackStarted: true })
+    assert.deepEqual(await eager(host), { id: 'id', state: 'SUCCESS', value: 1, traceback: undefined })
+    assert.deepEqual(host.journal, [])
+    const storing = new RecordingHost({ settings: { taskStoreEagerResult: true } })
+    storing.task('t', () => 1, { trackStarted: true })
+    await eager(storing)
+    assert.deepEqual(storing.journal, [['store', 'id', 'SUCCESS', 1]])
+  })
+
+  test('gives the error itself, and the retry that is to be followed', async () => {
+    const host = new RecordingHost()
+    const error = new Error('boom')
+    host.task('t', () => Promise.reject(error), { autoretryFor: [RangeError] })
+    const failed = await eager(host)
+    assert.equal(failed.state, 'FAILURE')
+    assert.equal(failed.value, error)
+    const retrying = new RecordingHost()
+    retrying.task('t', () => Promise.reject(error), { autoretryFor: [Error] })
+    const retried = await eager(retrying)
+    assert.equal(retried.state, 'RETRY')
+    assert.ok(retried.value instanceof Error && retried.value.cause === error)
+    assert.deepEqual(retrying.journal, [])
+  })
+})
