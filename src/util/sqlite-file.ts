@@ -29,7 +29,9 @@ const BLOCKING_WAIT_MS = 50
 const TRANSACTION_MS = 15
 /** Free pages of the file that are given back at a time; as many are kept, since they will be needed again. */
 const FREE_PAGES = 1000
-const WAL_SIZE_LIMIT = 16 * 1024 * 1024
+/** The `-wal` file is written back when it has so many pages, and cut to their size when it was larger. */
+const WAL_PAGES = 4000
+const WAL_SIZE_LIMIT = WAL_PAGES * 4096
 
 /** How to open a file. */
 export interface SqliteFileOptions {
@@ -380,7 +382,8 @@ function openDatabase(path: string): DatabaseSync {
       )
     }
     database.exec(
-      `PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = ${WAL_SIZE_LIMIT}`,
+      `PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;
+       PRAGMA wal_autocheckpoint = ${WAL_PAGES}; PRAGMA journal_size_limit = ${WAL_SIZE_LIMIT}`,
     )
     mark(database, path)
     return database

@@ -1,0 +1,200 @@
+/**
+ * A result backend on a `KeyValueStore`, with Celery's layout: `celery-task-meta-<task id>` holds the document of a
+ * task, `celery-taskset-meta-<group id>` that of a group, `chord-unlock-<group id>` counts a chord.
+ * Celery: `KeyValueStoreBackend`.
+ */
+import { BackendGetMetaError, BackendStoreError } from '../errors.ts'
+import type { ResultMeta } from '../protocol/result-meta.ts'
+import { readResultMeta } from '../protocol/result-meta.ts'
+import { SUCCESS } from '../protocol/states.ts'
+import { Batcher } from '../util/batcher.ts'
+import { isRecord } from '../util/is-record.ts'
+import type {
+  Backend,
+  BackendFeatures,
+  BackendOptions,
+  ChordStore,
+  GroupStore,
+  ResultCodec,
+  ResultWatch,
+  SaveOptions,
+} from './backend.ts'
+import type { KeyValueStore, KeyWatch } from './key-value.ts'
+import { KeyValueChords } from './key-value-chords.ts'
+import { KeyValueKeys } from './key-value-keys.ts'
+
+interface PendingSave {
+  readonly meta: ResultMeta
+  readonly expires: number | undefined
+}
+
+/** See the module's description. Transport option: `global_keyprefix`, put before all keys. */
+export class KeyValueBackend implements Backend {
+  readonly features: BackendFeatures
+  readonly groups: GroupStore
+  readonly chords?: ChordStore
+  readonly watch?: (deliver: (meta: ResultMeta) => void) => ResultWatch
+  readonly cleanup?: () => Promise<void>
+  readonly #store: KeyValueStore
+  readonly #codec: ResultCodec
+  readonly #keys: KeyValueKeys
+  readonly #saves: Batcher<PendingSave>
+  #closing: Promise<void> | undefined
+
+  constructor(store: KeyValueStore, { codec, transportOptions }: BackendOptions) {
+    this.#store = store
+    this.#codec = codec
+    this.#keys = new KeyValueKeys(transportOptions['global_keyprefix'])
+    this.#saves = new Batcher((batch) => this.#saveAll(batch))
+    this.features = { ...store.features, groups: true }
+    this.groups = {
+      save: async (id, group, { expires }) => {
+        const value = codec.encode({ result: group })
+        await this.#storing(`group ${id}`, store.set(this.#keys.group(id), value, { ttl: expires }))
+      },
+      load: (id) => this.#loadGroup(id),
+      forget: (id) => this.#storing(`group ${id}`, store.delete([this.#keys.group(id)])),
+    }
+    const { increment, watch, cleanup } = store
+    if (increment !== undefined) {
+      this.chords = new KeyValueChords({
+        store,
+        codec,
+        keys: this.#keys,
+        increment: (key, options) => increment.call(store, key, options),
+        loadGroup: (id) => this.#loadGroup(id),
+        load: (ids) => this.load(ids),
+      })
+    }
+    if (watch !== undefined) {
+      this.watch = (deliver) =>
+        this.#watch(watch.call(store, (key, value) => this.#report(key, value, deliver)))
+    }
+    if (cleanup !== undefined) this.cleanup = () => cleanup.call(store)
+  }
+
+  save(meta: ResultMeta, { expires }: SaveOptions): Promise<void> {
+    if (this.#closing !== undefined) return Promise.reject(closed())
+    return this.#saves.add({ meta, expires })
+  }
+
+  async load(ids: readonly string[]): Promise<readonly (ResultMeta | undefined)[]> {
+    if (this.#closing !== undefined) throw new BackendGetMetaError(closed().message)
+    const keys = ids.map((id) => this.#keys.task(id))
+    let values: readonly (Uint8Array | undefined)[]
+    try {
+      values = await this.#store.getMany(keys)
+    } catch (error) {
+      throw new BackendGetMetaError(`The results of ${list(ids)} could not be read: ${messageOf(error)}`, {
+        cause: error,
+      })
+    }
+    return ids.map((id, index) => this.#decode(values[index], id))
+  }
+
+  async forget(ids: readonly string[]): Promise<void> {
+    const keys = ids.map((id) => this.#keys.task(id))
+    await this.#storing(list(ids), this.#store.delete(keys))
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await this.#saves.drain()
+    await this.#store.close()
+  }
+
+  /** Reads what is there first, since a result that is there must stay. */
+  async #saveAll(batch: readonly PendingSave[]): Promise<void> {
+    const ids = [...new Set(batch.map(({ meta }) => meta.task_id))]
+    const what = list(ids)
+    const keys = ids.map((id) => this.#keys.task(id))
+    const stored = await this.#storing(what, this.#store.getMany(keys))
+    const current = new Map(ids.map((id, index) => [id, this.#statusOf(stored[index], id)]))
+    const last = new Map<string, PendingSave>()
+    for (const save of batch) {
+      const { task_id: id, status } = save.meta
+      if (current.get(id) === SUCCESS) continue
+      current.set(id, status)
+      last.set(id, save)
+    }
+    const writes = [...last.values()].map(({ meta, expires }) =>
+      this.#store.set(this.#keys.task(meta.task_id), this.#codec.encode(meta), { ttl: expires }),
+    )
+    await this.#storing(what, Promise.all(writes))
+  }
+
+  #statusOf(value: Uint8Array | undefined, id: string): string | undefined {
+    try {
+      return this.#decode(value, id)?.status
+    } catch {
+      // What nobody can read is no result that would have to stay.
+      return undefined
+    }
+  }
+
+  async #loadGroup(id: string): Promise<readonly unknown[] | undefined> {
+    let value: Uint8Array | undefined
+    try {
+      value = await this.#store.get(this.#keys.group(id))
+    } catch (error) {
+      throw new BackendGetMetaError(`Group ${id} could not be read: ${messageOf(error)}`, { cause: error })
+    }
+    const document = value === undefined ? undefined : this.#codec.decode(value)
+    const group = isRecord(document) ? document['result'] : undefined
+    return Array.isArray(group) ? group : undefined
+  }
+
+  #watch(watch: KeyWatch): ResultWatch {
+    const keysOf = (ids: readonly string[]): readonly string[] => ids.map((id) => this.#keys.task(id))
+    return {
+      add: (ids) => watch.add(keysOf(ids)),
+      remove: (ids) => watch.remove(keysOf(ids)),
+      close: () => watch.close(),
+    }
+  }
+
+  #report(key: string, value: Uint8Array, deliver: (meta: ResultMeta) => void): void {
+    const id = this.#keys.taskOf(key)
+    const meta = id === undefined ? undefined : this.#decode(value, id)
+    if (meta !== undefined) deliver(meta)
+  }
+
+  #decode(value: Uint8Array | undefined, id: string): ResultMeta | undefined {
+    if (value === undefined) return undefined
+    try {
+      return readResultMeta(this.#codec.decode(value), id)
+    } catch (error) {
+      if (error instanceof BackendGetMetaError) throw error
+      throw new BackendGetMetaError(`The stored result of task ${id} is unreadable: ${messageOf(error)}`, {
+        cause: error,
+      })
+    }
+  }
+
+  async #storing<T>(what: string, operation: Promise<T>): Promise<T> {
+    try {
+      return await operation
+    } catch (error) {
+      throw new BackendStoreError(`The result backend could not store ${what}: ${messageOf(error)}`, {
+        cause: error,
+      })
+    }
+  }
+}
+
+function closed(): BackendStoreError {
+  return new BackendStoreError('The result backend is closed')
+}
+
+function list(ids: readonly string[]): string {
+  const more = ids.length > 3 ? ` and ${ids.length - 3} more` : ''
+  return `${ids.slice(0, 3).join(', ')}${more}`
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,138 @@
+/**
+ * Chords on a key/value store that can count.
+ *
+ * Celery counts the parts of a chord in `chord-unlock-<group id>` and takes the results from the tasks themselves, so a
+ * part that is reported twice makes the body run too early. Here each count also gets a slot in which the part is kept;
+ * at and after the last count the slots are read, and only when as many different parts are there as belong to the chord
+ * it is complete, for the one who first says so in another counter. Parts that Celery's workers counted have no slot:
+ * they are found through the saved group.
+ */
+import { BackendError } from '../errors.ts'
+import type { ResultMeta } from '../protocol/result-meta.ts'
+import { READY_STATES } from '../protocol/states.ts'
+import { isRecord } from '../util/is-record.ts'
+import type { ChordPart, ChordStore, ResultCodec } from './backend.ts'
+import type { KeepOptions, KeyValueStore } from './key-value.ts'
+import type { KeyValueKeys } from './key-value-keys.ts'
+
+/** What `KeyValueChords` works with. */
+export interface KeyValueChordsOptions {
+  readonly store: KeyValueStore
+  readonly codec: ResultCodec
+  readonly keys: KeyValueKeys
+  readonly increment: (key: string, options: KeepOptions) => Promise<number>
+  readonly loadGroup: (id: string) => Promise<readonly unknown[] | undefined>
+  readonly load: (ids: readonly string[]) => Promise<readonly (ResultMeta | undefined)[]>
+}
+
+type AddResult = Awaited<ReturnType<ChordStore['add']>>
+
+/** See the module's description. */
+export class KeyValueChords implements ChordStore {
+  readonly #options: KeyValueChordsOptions
+  readonly #store: KeyValueStore
+  readonly #keys: KeyValueKeys
+
+  constructor(options: KeyValueChordsOptions) {
+    this.#options = options
+    this.#store = options.store
+    this.#keys = options.keys
+  }
+
+  async setSize(
+    groupId: string,
+    size: number,
+    { expires }: { readonly expires: number | undefined },
+  ): Promise<void> {
+    const value = this.#options.codec.encode(size)
+    await this.#store.set(this.#keys.chordSize(groupId), value, { ttl: expires })
+  }
+
+  async add(
+    groupId: string,
+    part: ChordPart,
+    options: { readonly expires: number | undefined; readonly size: number | undefined },
+  ): Promise<AddResult> {
+    const keep = { ttl: options.expires }
+    const slot = await this.#options.increment(this.#keys.chord(groupId), keep)
+    await this.#store.set(this.#keys.chordPart(groupId, slot), this.#options.codec.encode(part), keep)
+    // Looked at after the part is in its slot: whoever comes last sees all the others.
+    const { counted, size = options.size } = await this.#count(groupId)
+    if (size === undefined || counted < size) return { complete: false, count: counted, size }
+    const { length: count } = await this.#parts(groupId, counted, size)
+    if (count < size) return { complete: false, count, size }
+    const first = (await this.#options.increment(this.#keys.chordDone(groupId), keep)) === 1
+    return { complete: first, count, size }
+  }
+
+  async collect(groupId: string): Promise<readonly ChordPart[]> {
+    const { counted, size } = await this.#count(groupId)
+    return this.#parts(groupId, counted, size)
+  }
+
+  async forget(groupId: string): Promise<void> {
+    const { counted } = await this.#count(groupId)
+    const parts = Array.from({ length: counted }, (_, index) => this.#keys.chordPart(groupId, index + 1))
+    await this.#store.delete([
+      ...parts,
+      this.#keys.chordSize(groupId),
+      this.#keys.chordDone(groupId),
+      this.#keys.chord(groupId),
+    ])
+  }
+
+  async #count(groupId: string): Promise<{ readonly counted: number; readonly size: number | undefined }> {
+    const [counter, sizeValue] = await this.#store.getMany([
+      this.#keys.chord(groupId),
+      this.#keys.chordSize(groupId),
+    ])
+    const size = sizeValue === undefined ? undefined : this.#options.codec.decode(sizeValue)
+    return {
+      counted: counter === undefined ? 0 : Number(new TextDecoder().decode(counter)),
+      size: typeof size === 'number' ? size : undefined,
+    }
+  }
+
+  /** Each part once, in order of index. */
+  async #parts(groupId: string, counted: number, size: number | undefined): Promise<readonly ChordPart[]> {
+    const keys = Array.from({ length: counted }, (_, index) => this.#keys.chordPart(groupId, index + 1))
+    const parts = new Map<string, ChordPart>()
+    for (const value of await this.#store.getMany(keys)) {
+      if (value === undefined) continue
+      const part = readPart(this.#options.codec.decode(value), groupId)
+      if (!parts.has(part.id)) parts.set(part.id, part)
+    }
+    if (size !== undefined && parts.size < size) {
+      for (const part of await this.#partsOfGroup(groupId)) if (!parts.has(part.id)) parts.set(part.id, part)
+    }
+    return [...parts.values()].sort((one, other) => one.index - other.index)
+  }
+
+  async #partsOfGroup(groupId: string): Promise<readonly ChordPart[]> {
+    const children = (await this.#options.loadGroup(groupId))?.[1]
+    if (!Array.isArray(children)) return []
+    const ids = children.flatMap((child: unknown) => idOf(child) ?? [])
+    const metas = ids.length === 0 ? [] : await this.#options.load(ids)
+    return metas.flatMap((meta, index) => {
+      if (meta === undefined || !READY_STATES.has(meta.status)) return []
+      return [{ index, id: meta.task_id, state: meta.status, result: meta.result }]
+    })
+  }
+}
+
+/** The id in a result tuple `[[id, parent], children]`. */
+function idOf(tuple: unknown): string | undefined {
+  const own: unknown = Array.isArray(tuple) ? tuple[0] : undefined
+  const id: unknown = Array.isArray(own) ? own[0] : own
+  return typeof id === 'string' ? id : undefined
+}
+
+function readPart(value: unknown, groupId: string): ChordPart {
+  if (isRecord(value)) {
+    const { index, id, state, result } = value
+    if (typeof index === 'number' && typeof id === 'string' && typeof state === 'string') {
+      return { index, id, state, result }
+    }
+  }
+  throw new BackendError(`A stored part of chord ${groupId} is unreadable: ${JSON.stringify(value)}`)
+}
