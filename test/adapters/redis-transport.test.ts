@@ -1,12 +1,10 @@
-import { after } from 'node:test'
 import { redisTransport } from '../../src/messaging/transports/redis/transport.ts'
 import { exerciseTransport } from '../../src/testing/conformance/transport.ts'
 import { findProgram } from '../support/require-server.ts'
-import type { RedisServer } from '../support/servers/redis.ts'
 import { startRedis } from '../support/servers/redis.ts'
 
 if (findProgram('redis-server') || process.env['CI']) {
-  const server: RedisServer = await startRedis({ after }, { appendonly: true })
+  const server = await startRedis(undefined, { appendonly: true })
   const setups: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
     redis: {},
     'redis with global_keyprefix and ten priorities': {

@@ -22,11 +22,16 @@ export interface CaretakerOptions {
   readonly options: Pick<RedisOptions, 'restoreInterval' | 'healthCheckInterval'>
   readonly clock: Clock
   readonly warn: (message: string) => void
-  /** Called with each sign of life. */
-  readonly busy: () => Promise<void>
+  /** Consumed queues must not expire; called with each sign of life. */
+  readonly keepQueues: () => Promise<void>
+  /** Nor must their bindings; called every minute. */
+  readonly keepBindings: () => Promise<void>
   /** The connection is of no more use. */
   readonly failed: (reason: Error) => void
 }
+
+/** Milliseconds between two looks at the bindings of queues that expire. */
+const BINDINGS_INTERVAL = 60_000
 
 /** See the module's description. */
 export class Caretaker {
@@ -56,23 +61,24 @@ export class Caretaker {
   }
 
   async #start(): Promise<void> {
-    const { presence, restorer, options } = this.#options
+    const { presence, restorer, options, keepBindings } = this.#options
     await presence.register()
     this.#repeat(HEARTBEAT_INTERVAL, () => this.#beat())
     this.#repeat(options.restoreInterval, () => this.#restoreExpired())
+    this.#repeat(BINDINGS_INTERVAL, keepBindings)
     // kombu, too, looks at once for what a dead worker has left behind; nobody has to wait for it.
     void this.#guarded(() => restorer.restoreExpired())
   }
 
   async #beat(): Promise<void> {
-    const { presence, restorer, warn, busy } = this.#options
+    const { presence, restorer, warn, keepQueues } = this.#options
     for (const consumer of await presence.beat()) {
       const restored = await restorer.restoreConsumer(consumer)
       await presence.forget(consumer)
       if (restored > 0)
         warn(`A consumer is gone (${consumer}): ${restored} message(s) that it held were restored`)
     }
-    await busy()
+    await keepQueues()
   }
 
   async #restoreExpired(): Promise<void> {

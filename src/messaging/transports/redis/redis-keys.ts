@@ -25,6 +25,8 @@ export class RedisKeys {
   readonly unackedIndex: string
   /** Held by who restores expired messages. */
   readonly unackedMutex: string
+  /** Sorted set: exchange → when its table of bindings may be swept away, in milliseconds. */
+  readonly bindingDeadlines: string
   /** Sorted set of Celeriac's consumers: id → last sign of life, in seconds. */
   readonly consumers: string
   readonly #options: RedisKeyOptions
@@ -36,6 +38,7 @@ export class RedisKeys {
     this.unacked = prefix + options.unackedKey
     this.unackedIndex = prefix + options.unackedIndexKey
     this.unackedMutex = prefix + options.unackedMutexKey
+    this.bindingDeadlines = `${prefix}_kombu.binding_deadlines`
     this.consumers = `${prefix}celeriac:consumers`
   }
 
@@ -72,6 +75,11 @@ export class RedisKeys {
   /** Set of what is bound to an exchange; see `RedisBindings`. */
   binding(exchange: string): string {
     return `${this.#options.globalKeyPrefix}_kombu.binding.${exchange}`
+  }
+
+  /** Set of those members that belong to queues which do not expire. kombu has it since 5.7. */
+  lastingBinding(exchange: string): string {
+    return `${this.#options.globalKeyPrefix}_kombu.binding_permanent.${exchange}`
   }
 
   /** List of what came out of a queue and is no message, as it was. */

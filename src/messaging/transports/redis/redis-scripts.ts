@@ -171,3 +171,28 @@ return silent`)
 export const UNLOCK: RedisScript = redisScript(`
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0`)
+
+/**
+ * Binds a queue that expires: its exchange's table of bindings is kept until a deadline, which only ever moves on.
+ * kombu has that since 5.7, and sweeps tables away whose deadline has passed.
+ *
+ * KEYS: the table, deadlines. ARGV: member of the table; exchange; milliseconds until the deadline.
+ */
+export const BIND: RedisScript = redisScript(`${NOW}
+redis.call('SADD', KEYS[1], ARGV[1])
+local deadline = math.floor(now * 1000) + tonumber(ARGV[3])
+local known = redis.call('ZSCORE', KEYS[2], ARGV[2])
+if not known or tonumber(known) < deadline then
+  redis.call('ZADD', KEYS[2], string.format('%.0f', deadline), ARGV[2])
+end`)
+
+/**
+ * Removes tables of bindings whose deadline has passed, except those to which queues are bound that do not expire.
+ * KEYS: deadlines. ARGV: what the keys of tables, and of sets of lasting bindings, begin with.
+ */
+export const SWEEP: RedisScript = redisScript(`${NOW}
+local overdue = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now * 1000), 'LIMIT', 0, 100)
+for i = 1, #overdue do
+  if redis.call('EXISTS', ARGV[2] .. overdue[i]) == 0 then redis.call('DEL', ARGV[1] .. overdue[i]) end
+  redis.call('ZREM', KEYS[1], overdue[i])
+end`)

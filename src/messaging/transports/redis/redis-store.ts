@@ -15,7 +15,6 @@ import { openRedis } from '../../../util/redis/open-redis.ts'
 import type { RedisCommand, RedisConnection } from '../../../util/redis/redis-connection.ts'
 import { encodeEnvelope } from '../../virtual/envelope.ts'
 import type {
-  BindingTable,
   Fanout,
   QueueStore,
   QueueStoreDeclaration,
@@ -58,7 +57,7 @@ export class RedisStore implements QueueStore {
   readonly features: QueueStoreFeatures
   readonly closed: Promise<Error | undefined>
   readonly lease: NonNullable<QueueStore['lease']>
-  readonly bindings: BindingTable
+  readonly bindings: RedisBindings
   readonly fanout: Fanout
   readonly #connection: RedisConnection
   readonly #options: RedisOptions
@@ -98,7 +97,12 @@ export class RedisStore implements QueueStore {
       renew: (taken) => this.#unacked.renew(taken),
     }
     this.#subscriber = new RedisSubscriber(open, fail)
-    this.bindings = new RedisBindings(connection, keys, options.separator)
+    this.bindings = new RedisBindings({
+      connection,
+      keys,
+      separator: options.separator,
+      expires: (queue) => this.#expiring.get(queue),
+    })
     this.fanout = new RedisFanout({ connection, subscriber: this.#subscriber, keys, bodyEncoding, warn })
     this.#wake = new Wake({
       connection,
@@ -128,7 +132,8 @@ export class RedisStore implements QueueStore {
       options,
       clock,
       warn,
-      busy: () => this.#keepQueues(this.#consumed),
+      keepQueues: () => this.#keepQueues(this.#consumed),
+      keepBindings: () => this.bindings.refresh(this.#consumed),
       failed: fail,
     })
     void connection.closed.then((reason) => {
