@@ -26,7 +26,7 @@ async function header(
       return value
     })
   }
-  host.backend.sizes.set(group, 2)
+  await host.backend.chords.setSize(group, 2, { expires: undefined })
   const tracer = new Tracer(host.execution())
   const call = { groupId: group, chord: body }
   await tracer.run(jobOf('member', [fails ? 'boom' : 20], { id: 'b', groupIndex: 1, ...call }), never)
@@ -54,7 +54,7 @@ suite('the body of a chord', () => {
   test('of a header with groups in it gets lists within the list', async () => {
     const host = new RecordingHost()
     const inner = resultTuple('inner', null, [resultTuple('b')])
-    host.backend.groupTuples.set('g', resultTuple('g', null, [resultTuple('a'), inner]))
+    await host.results.saveGroup('g', resultTuple('g', null, [resultTuple('a'), inner]))
     await header(host, signature('body'))
     assert.deepEqual(host.sent[0]?.args, [[10, [20]]])
   })
@@ -63,7 +63,7 @@ suite('the body of a chord', () => {
     const host = new RecordingHost()
     const body = signature('body')
     await header(host, body)
-    host.backend.sizes.set('g', 3)
+    await host.backend.chords.setSize('g', 3, { expires: undefined })
     const tracer = new Tracer(host.execution())
     for (const id of ['c', 'c', 'd']) {
       await tracer.run(jobOf('member', [1], { id, groupId: 'g', chord: body }), never)
@@ -135,7 +135,7 @@ suite('a chord of which a member failed', () => {
   test('fails the chord around it', async () => {
     const host = new RecordingHost()
     const outer = signature('outer', { options: { task_id: 'outer' } })
-    host.backend.sizes.set('outer group', 1)
+    await host.backend.chords.setSize('outer group', 1, { expires: undefined })
     const options = { task_id: 'inner', group_id: 'outer group', group_index: 0, chord: outer }
     await header(host, signature('inner', { options }), { fails: true })
     assert.deepEqual(stored(host, 'inner'), ['FAILURE', chordError])
@@ -155,7 +155,7 @@ suite('a chord of which a member failed', () => {
 
   test('whose parts cannot be read [3-111]', async () => {
     const host = new RecordingHost()
-    host.backend.chords.collect = () => Promise.reject(new BackendGetMetaError('gone'))
+    host.backend.unreadable = new BackendGetMetaError('gone')
     await header(host, signature('body', { options: { task_id: 'body' } }))
     const { exc_message: message } = Object(host.backend.metas.get('body')?.result)
     assert.deepEqual(message, ["Join error: BackendGetMetaError('gone')"])
@@ -166,7 +166,7 @@ suite('the rest of a chain whose task failed', () => {
   test('fails with its error, and so do the chords it belongs to', async () => {
     const host = new RecordingHost()
     const body = signature('body', { options: { task_id: 'body' } })
-    host.backend.sizes.set('g', 1)
+    await host.backend.chords.setSize('g', 1, { expires: undefined })
     host.task('t', () => Promise.reject(new Error('boom')))
     const last = signature('t', { options: { task_id: 'last', group_id: 'g', group_index: 0, chord: body } })
     const middle = signature('t', { options: { task_id: 'middle' } })

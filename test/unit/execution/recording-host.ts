@@ -2,9 +2,11 @@
  * An app for tests of the execution: real tasks, signatures and result store; the backend keeps everything in memory,
  * and what would be published is written down. Everything that happens goes into one journal, in order.
  */
-import type { Backend, ChordPart } from '../../../src/backends/backend.ts'
+import type { Backend, ChordStore, GroupStore, SaveOptions } from '../../../src/backends/backend.ts'
+import { memoryBackends } from '../../../src/backends/memory.ts'
 import { ResultStore } from '../../../src/backends/result-store.ts'
-import { Group } from '../../../src/canvas/group.ts'
+import { fromObject } from '../../../src/canvas/from-object.ts'
+import { pipe } from '../../../src/canvas/pipe.ts'
 import { effectiveSettings } from '../../../src/config/effective-settings.ts'
 import { normalizeSettings } from '../../../src/config/normalize.ts'
 import type { TaskJob } from '../../../src/execution/job.ts'
@@ -12,7 +14,6 @@ import type { ExecutionHost } from '../../../src/execution/ports.ts'
 import { JsonSerializer } from '../../../src/messaging/serialization/json.ts'
 import { ErrorClasses } from '../../../src/protocol/error-classes.ts'
 import type { ResultMeta } from '../../../src/protocol/result-meta.ts'
-import { readSignatures } from '../../../src/protocol/signature.ts'
 import { readTaskHeaders } from '../../../src/protocol/task-headers.ts'
 import type { TaskCallData } from '../../../src/protocol/task-message.ts'
 import { createTaskTemplate, encodeTaskMessage } from '../../../src/protocol/task-message.ts'
@@ -22,7 +23,6 @@ import type { TaskSettings, UserTaskOptions } from '../../../src/task/options.ts
 import type { EagerOutcome, TaskCall, TaskHandlers } from '../../../src/task/ports.ts'
 import { TaskRegistry } from '../../../src/task/registry.ts'
 import type { AnySignature, CanvasHost } from '../../../src/task/signature.ts'
-import { Signature } from '../../../src/task/signature.ts'
 import { createTask } from '../../../src/task/task.ts'
 import { createTaskSignals } from '../../../src/task/task-signals.ts'
 import { isRecord } from '../../../src/util/is-record.ts'
@@ -43,7 +43,7 @@ export class RecordingHost implements CanvasHost {
   readonly tasks = new TaskRegistry()
   readonly signals = createTaskSignals(silentLogger)
   readonly oid = 'oid'
-  readonly backend = new MemoryBackend(this.journal)
+  readonly backend = new JournalingBackend(this.journal, this.clock)
   readonly results: ResultStore
   readonly resultContext: CanvasHost['resultContext']
   readonly errorClasses = new ErrorClasses()
@@ -104,89 +104,92 @@ export class RecordingHost implements CanvasHost {
     throw new Error('not in these tests')
   }
 
-  pipe(): AnySignature {
-    throw new Error('not in these tests')
+  pipe(left: AnySignature, right: AnySignature): AnySignature {
+    return pipe(left, right)
   }
 
   signatureFrom(data: unknown): AnySignature {
-    const [signature] = readSignatures(data, 'signature')
-    if (signature === undefined) throw new Error('no signature')
-    const { subtask_type: type, kwargs, options } = signature
-    if (type !== 'group') return new Signature(this, signature)
-    const tasks = readSignatures(kwargs['tasks'], 'tasks').map((each) => this.signatureFrom(each))
-    return new Group(this, tasks, options)
+    return fromObject(this, data)
   }
 }
 
-/** Keeps documents and chords. Documents are encoded, so that what cannot be stored fails. */
-class MemoryBackend implements Backend {
-  readonly features = { persistent: true, autoExpire: false, nativeJoin: true, groups: true }
+/** The backend in memory, with a journal of what is written and faults at will. */
+class JournalingBackend implements Backend {
+  readonly features = { persistent: true, autoExpire: true, nativeJoin: true, groups: true }
+  /** The documents by id. */
   readonly metas = new Map<string, ResultMeta>()
-  readonly groupTuples = new Map<string, readonly unknown[]>()
-  readonly #parts = new Map<string, Map<string, ChordPart>>()
-  readonly sizes = new Map<string, number>()
+  readonly #backend: Promise<Backend>
   readonly #journal: Entry[]
   /** Thrown by `save`. */
   broken: Error | undefined
+  /** Thrown when the parts of a chord are collected. */
+  unreadable: Error | undefined
 
-  constructor(journal: Entry[]) {
+  constructor(journal: Entry[], clock: VirtualClock) {
     this.#journal = journal
+    this.#backend = memoryBackends({ clock })({
+      url: 'cache+memory://',
+      transportOptions: {},
+      codec: json,
+      expires: 1000,
+      openChannel: () => Promise.reject(new Error('not in these tests')),
+      settings: {},
+    })
   }
 
-  save(meta: ResultMeta): Promise<void> {
-    if (this.broken !== undefined) return Promise.reject(this.broken)
-    try {
-      json.encode(meta)
-    } catch (error) {
-      return Promise.reject(error)
-    }
+  async save(meta: ResultMeta, options: SaveOptions): Promise<void> {
+    if (this.broken !== undefined) throw this.broken
+    const backend = await this.#backend
+    await backend.save(meta, options)
     this.#journal.push(['store', meta.task_id, meta.status, meta.result])
-    if (this.metas.get(meta.task_id)?.status !== 'SUCCESS') this.metas.set(meta.task_id, meta)
-    return Promise.resolve()
+    const [stored] = await backend.load([meta.task_id])
+    if (stored !== undefined) this.metas.set(meta.task_id, stored)
   }
 
-  load(ids: readonly string[]): Promise<(ResultMeta | undefined)[]> {
-    return Promise.resolve(ids.map((id) => this.metas.get(id)))
+  async load(ids: readonly string[]): Promise<readonly (ResultMeta | undefined)[]> {
+    return (await this.#backend).load(ids)
   }
 
-  forget(): Promise<void> {
-    return Promise.resolve()
+  async forget(ids: readonly string[]): Promise<void> {
+    await (await this.#backend).forget(ids)
   }
 
-  close(): Promise<void> {
-    return Promise.resolve()
+  async close(): Promise<void> {
+    await (await this.#backend).close()
   }
 
-  readonly groups: NonNullable<Backend['groups']> = {
-    save: (id, group) => {
-      this.groupTuples.set(id, group)
-      return Promise.resolve()
-    },
-    load: (id) => Promise.resolve(this.groupTuples.get(id)),
-    forget: () => Promise.resolve(),
+  readonly groups: GroupStore = {
+    save: async (...args) => (await this.#groups()).save(...args),
+    load: async (id) => (await this.#groups()).load(id),
+    forget: async (id) => (await this.#groups()).forget(id),
   }
 
-  readonly chords: NonNullable<Backend['chords']> = {
-    setSize: (group, size) => {
-      this.sizes.set(group, size)
-      return Promise.resolve()
-    },
-    add: (group, part) => {
-      const parts = this.#parts.get(group) ?? new Map<string, ChordPart>()
-      this.#parts.set(group, parts)
-      const isNew = !parts.has(part.id)
-      parts.set(part.id, part)
-      const size = this.sizes.get(group)
+  readonly chords: ChordStore = {
+    setSize: async (...args) => (await this.#chords()).setSize(...args),
+    add: async (group, part, options) => {
       this.#journal.push(['part', group, part.index, part.state])
-      return Promise.resolve({ complete: isNew && parts.size === size, count: parts.size, size })
+      return (await this.#chords()).add(group, part, options)
     },
-    collect: (group) =>
-      Promise.resolve([...(this.#parts.get(group)?.values() ?? [])].toSorted((a, b) => a.index - b.index)),
-    forget: (group) => {
+    collect: async (group) => {
+      if (this.unreadable !== undefined) throw this.unreadable
+      return (await this.#chords()).collect(group)
+    },
+    forget: async (group) => {
       this.#journal.push(['chord forgotten', group])
-      this.#parts.delete(group)
-      return Promise.resolve()
+      await (await this.#chords()).forget(group)
     },
+  }
+
+  async #groups(): Promise<GroupStore> {
+    const { groups } = await this.#backend
+    if (groups === undefined) throw new Error('the backend has no groups')
+    return groups
+  }
+
+  async #chords(): Promise<ChordStore> {
+    const { chords } = await this.#backend
+    if (chords === undefined) throw new Error('the backend has no chords')
+    return chords
   }
 }
 
