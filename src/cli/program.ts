@@ -1,0 +1,194 @@
+/** The program `celery`: global options, commands, and what becomes of errors. */
+
+import { Command, CommanderError } from 'commander'
+import { CeleryError } from '../errors.ts'
+import { didYouMean } from '../util/text.ts'
+import { callCommand } from './call.ts'
+import type { CliIo, GlobalOptions } from './cli-context.ts'
+import { CliContext } from './cli-context.ts'
+import { CliError, EXIT } from './exit-code.ts'
+import { addOption, environmentNote, settleOptions } from './options.ts'
+import { purgeCommand } from './purge.ts'
+import { reportCommand } from './report.ts'
+import { resultCommand } from './result.ts'
+import { CELERY_VERSION, versionBanner } from './version.ts'
+import { workerCommand } from './worker.ts'
+
+/**
+ * Runs one command line.
+ *
+ * @param argv without program and script.
+ * @returns the exit code.
+ */
+export async function runProgram(argv: readonly string[], io: CliIo): Promise<number> {
+  const contexts: CliContext[] = []
+  const contextOf = (command: Command): CliContext => {
+    const context = new CliContext(io, command.optsWithGlobals<GlobalOptions>())
+    contexts.push(context)
+    return context
+  }
+  const program = createProgram(io, contextOf)
+  try {
+    await program.parseAsync(argv, { from: 'user' })
+    return contexts.at(-1)?.exitCode ?? EXIT.ok
+  } catch (error) {
+    const trace = contexts.at(-1)?.tracesErrors ?? Boolean(io.environment['CELERY_TRACE_APP'])
+    return report(error, program, argv, io, trace)
+  } finally {
+    for (const context of contexts) await context.close()
+  }
+}
+
+function createProgram(io: CliIo, contextOf: (command: Command) => CliContext): Command {
+  const program = new Command('celery')
+    .description("Celeriac: Celery's distributed tasks, for Node.")
+    .usage('[options] <command> [options of the command]')
+    .version(
+      `${versionBanner()}\nspeaks the message protocols 1 and 2 of Celery ${CELERY_VERSION}`,
+      '--version',
+      'print the version',
+    )
+    .argument('[command...]')
+    .enablePositionalOptions()
+  addGlobalOptions(program)
+  program.addHelpText(
+    'after',
+    () => `
+Options of the program stand before the command:
+  $ celery -A tasks worker -l INFO
+  $ celery -A tasks call tasks.add --args '[4, 4]'
+${environmentNote(program)}`,
+  )
+  for (const declare of [workerCommand, callCommand, resultCommand, purgeCommand, reportCommand]) {
+    program.addCommand(declare(contextOf))
+  }
+  for (const command of [program, ...program.commands]) {
+    command
+      .exitOverride()
+      .showSuggestionAfterError()
+      .configureOutput({ writeOut: io.out, writeErr: io.err })
+      .helpOption('-h, --help', 'print this help')
+  }
+  program.hook('preAction', (_, command) => {
+    settleOptions(program, io.environment)
+    if (command !== program) settleOptions(command, io.environment)
+    prepareProcess(program.opts<GlobalOptions>(), io)
+  })
+  return program.helpCommand(false).action((words: readonly string[]) => {
+    const [word] = words
+    if (word === undefined) {
+      io.out(program.helpInformation())
+      return
+    }
+    const names = program.commands.map((command) => command.name())
+    throw new CliError(`There is no command '${word}'${didYouMean(word, names)}: ${names.join(', ')}`, {
+      exitCode: EXIT.usage,
+    })
+  })
+}
+
+function addGlobalOptions(program: Command): void {
+  const group = 'Options:'
+  addOption(program, {
+    group,
+    flags: '-A, --app <module>',
+    help: 'where the app is: a file, a folder or a package, with :export if it is not called app or celery',
+    environment: 'APP',
+  })
+  addOption(program, {
+    group,
+    flags: '-b, --broker <url>',
+    help: 'URL of the broker, instead of the configured one',
+    environment: 'BROKER_URL',
+  })
+  addOption(program, {
+    group,
+    flags: '--result-backend <url>',
+    help: 'URL of the result backend, instead of the configured one',
+    environment: 'RESULT_BACKEND',
+  })
+  addOption(program, {
+    group,
+    flags: '--loader <class>',
+    help: "Celery's loader of configurations; handed on in CELERY_LOADER",
+    environment: 'LOADER',
+  })
+  addOption(program, {
+    group,
+    flags: '--config <module>',
+    help: 'module with settings, for an app that configures none (default: celeryconfig)',
+    environment: 'CONFIG_MODULE',
+  })
+  addOption(program, { group, flags: '--workdir <folder>', help: 'go to this folder first' })
+  addOption(program, { group, flags: '-C, --no-color', help: 'no colours', environment: 'NO_COLOR' })
+  addOption(program, { group, flags: '-q, --quiet', help: 'print less: no banner' })
+  addOption(program, {
+    group,
+    flags: '--skip-checks',
+    help: "skip the checks of Django (there are none here; accepted for Celery's sake)",
+    environment: 'SKIP_CHECKS',
+  })
+  addOption(program, { group, flags: '--traceback', help: 'print the stack of errors' })
+}
+
+/** Puts global options where the app and child processes find them. */
+function prepareProcess(options: GlobalOptions, { environment }: CliIo): void {
+  if (options.workdir !== undefined) changeFolder(options.workdir)
+  const exported: Readonly<Record<string, string | undefined>> = {
+    CELERY_LOADER: options.loader,
+    CELERY_BROKER_URL: options.broker,
+    CELERY_RESULT_BACKEND: options.resultBackend,
+    CELERY_CONFIG_MODULE: options.config,
+    CELERY_SKIP_CHECKS: options.skipChecks ? 'true' : undefined,
+  }
+  for (const [name, value] of Object.entries(exported)) {
+    if (value !== undefined) environment[name] = value
+  }
+}
+
+function changeFolder(folder: string): void {
+  try {
+    process.chdir(folder)
+  } catch (cause) {
+    throw new CliError(`--workdir: there is no folder ${folder} to go to`, { exitCode: EXIT.usage, cause })
+  }
+}
+
+/** Shows an error in the way it deserves, and gives the exit code. */
+function report(
+  error: unknown,
+  program: Command,
+  argv: readonly string[],
+  io: CliIo,
+  trace: boolean,
+): number {
+  if (error instanceof CommanderError) {
+    // Commander has written its message already; help and version are no errors.
+    if (error.exitCode === 0) return EXIT.ok
+    const command = program.commands.find((each) => argv.includes(each.name()))
+    io.err(misplacedOption(error, program, command))
+    io.err(`Usage: ${program.createHelp().commandUsage(command ?? program)}\n`)
+    return EXIT.usage
+  }
+  const { stack, message } = error instanceof Error ? error : new Error(String(error))
+  // Our own errors say what is wrong and what helps. Others are bugs, or errors of tasks: where they are from matters.
+  const isOurs = error instanceof CliError || error instanceof CeleryError
+  io.err(`${isOurs && !trace ? `${name(error)}${message}` : (stack ?? message)}\n`)
+  return error instanceof CliError ? error.exitCode : EXIT.failure
+}
+
+function name(error: unknown): string {
+  return error instanceof CeleryError ? `${error.name}: ` : ''
+}
+
+/** A global option behind the command is the mistake of everybody who knew Celery 4. */
+function misplacedOption(error: CommanderError, program: Command, command: Command | undefined): string {
+  const [, flag] = /unknown option '([^'=]+)/.exec(error.message) ?? []
+  const option = program.options.find(({ short, long }) => flag === short || flag === long)
+  if (flag === undefined || option === undefined || command === undefined) return ''
+  const value = option.required ? ' …' : ''
+  return (
+    `${flag} is an option of the program and stands before the command (since Celery 5.0):\n` +
+    `  celery ${flag}${value} ${command.name()} …\n`
+  )
+}

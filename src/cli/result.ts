@@ -1,0 +1,42 @@
+/** `celery result`. */
+
+import { inspect } from 'node:util'
+import { Command } from 'commander'
+import type { CliContext } from './cli-context.ts'
+import { addOption, environmentNote } from './options.ts'
+
+interface ResultOptions {
+  readonly task?: string
+  readonly traceback?: boolean
+}
+
+/** Declares the command. */
+export function resultCommand(contextOf: (command: Command) => CliContext): Command {
+  const command = new Command('result')
+    .description(
+      'Wait for the result of a task, and print it. A task that failed ends the command with its error.',
+    )
+    .argument('<task_id>', 'id of the task, as `celery call` prints it')
+  const group = 'Result:'
+  addOption(command, {
+    group,
+    flags: '-t, --task <name>',
+    help: 'name of the task, if it keeps its results in a backend of its own',
+  })
+  addOption(command, {
+    group,
+    flags: '--traceback',
+    help: 'print the stack of the error instead, without waiting',
+  })
+  command.addHelpText('after', () => environmentNote(command))
+  return command.action(async (id: string, options: ResultOptions, self: Command) => {
+    const context = contextOf(self)
+    const { app } = await context.loadApp()
+    await app.loadModules()
+    const result = app.asyncResult(id, options.task)
+    const value = options.traceback ? await result.traceback() : await result.get()
+    context.echo(
+      typeof value === 'string' ? value : inspect(value ?? null, { depth: null, maxArrayLength: null }),
+    )
+  })
+}

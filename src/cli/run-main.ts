@@ -1,0 +1,58 @@
+/** The command line as a process: its streams, its warnings, its end. */
+
+import { createInterface } from 'node:readline/promises'
+import type { CliIo } from './cli-context.ts'
+import { runProgram } from './program.ts'
+
+/** Runs the command line of this process, and ends it even if something of the user's is still open. */
+export async function main(argv: readonly string[]): Promise<void> {
+  hideExperimentalWarnings()
+  const code = await runProgram(argv, processIo())
+  await Promise.all([flushed(process.stdout), flushed(process.stderr)])
+  process.exit(code)
+}
+
+function processIo(): CliIo {
+  return {
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    environment: process.env,
+    outIsTerminal: process.stdout.isTTY ?? false,
+    errIsTerminal: process.stderr.isTTY ?? false,
+    ask,
+  }
+}
+
+async function ask(question: string): Promise<string | undefined> {
+  const terminal = createInterface({ input: process.stdin, output: process.stdout })
+  // The end of the input is an answer, too: nobody's.
+  const ended = new Promise<undefined>((resolve) => terminal.once('close', () => resolve(undefined)))
+  try {
+    return await Promise.race([terminal.question(question), ended])
+  } finally {
+    terminal.close()
+  }
+}
+
+/** Node 22 calls experimental what the embedded broker and `.ts` modules need; nobody can do anything about it. */
+function hideExperimentalWarnings(): void {
+  const emit = process.emitWarning.bind(process)
+  const hidden = /SQLite|Type Stripping|execve/i
+  process.emitWarning = (warning: string | Error, ...rest: unknown[]): void => {
+    if (hidden.test(String(warning)) && rest.flat().some(isExperimental)) return
+    Reflect.apply(emit, process, [warning, ...rest])
+  }
+}
+
+function isExperimental(value: unknown): boolean {
+  if (value === 'ExperimentalWarning') return true
+  return (
+    typeof value === 'object' && value !== null && 'type' in value && value.type === 'ExperimentalWarning'
+  )
+}
+
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.write('', () => resolve())
+  })
+}

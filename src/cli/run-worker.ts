@@ -1,0 +1,223 @@
+/** What `celery worker` does: from options to a running worker, and from signals to its end. */
+
+import { availableParallelism } from 'node:os'
+import type { Configuration } from '../config/configuration.ts'
+import type { Settings } from '../config/settings.ts'
+import { ImproperlyConfigured } from '../errors.ts'
+import { Queue } from '../messaging/entity.ts'
+import { DEFAULT_ASYNC_CONCURRENCY } from '../pool/create-pool.ts'
+import { toMilliseconds } from '../util/duration.ts'
+import type { Logger } from '../util/logger.ts'
+import { LOG_LEVELS } from '../util/logger.ts'
+import type { ConsumedQueue } from '../worker/consumer.ts'
+import { Worker } from '../worker/worker.ts'
+import type { UserWorkerOptions } from '../worker/worker-options.ts'
+import { expandNodeName } from '../worker/worker-options.ts'
+import type { BannerQueue } from './banner.ts'
+import { banner } from './banner.ts'
+import type { CliContext, FoundApp } from './cli-context.ts'
+import { detach } from './detach.ts'
+import { CliError, EXIT } from './exit-code.ts'
+import { nodeFormat } from './node-format.ts'
+import { createPidfile } from './pidfile.ts'
+import { dropPrivileges } from './privileges.ts'
+import { checkPrivileges, installSignals, processReport, replaceProcess } from './process.ts'
+import { Shutdown } from './shutdown.ts'
+import type { WorkerCommandOptions } from './worker.ts'
+import { WorkerLog } from './worker-log.ts'
+
+/** Runs a worker until it has stopped; leaves its exit code in the context. */
+export async function runWorker(
+  context: CliContext,
+  options: WorkerCommandOptions,
+  words: readonly string[],
+): Promise<void> {
+  const found = await context.loadApp()
+  const { conf } = found.app
+  applyWords(conf, words)
+  if (options.include !== undefined) conf.include = [...conf.include, ...options.include]
+  const settings = conf.resolved()
+  const hostname = expandNodeName(options.hostname ?? 'celery@%h')
+  const logfile = filePath(options.logfile ?? settings.workerLogfile, hostname)
+  if (options.detach && !context.environment['C_FAKEFORK']) {
+    const executable = options.executable ?? settings.workerExecutable ?? undefined
+    const pid = await detach({ argv: process.argv.slice(1), logfile, executable })
+    if (!context.quiet) context.echo(`The worker runs in the background (pid ${pid})`)
+    return
+  }
+  dropPrivileges({
+    uid: options.uid ?? settings.workerUid,
+    gid: options.gid ?? settings.workerGid,
+    umask: options.umask ?? settings.workerUmask,
+  })
+  const pidfile = filePath(options.pidfile ?? settings.workerPidfile, hostname)
+  const removePidfile =
+    pidfile === undefined ? undefined : createPidfile(pidfile, (text) => context.io.err(`${text}\n`))
+  const log = new WorkerLog(context, settings, options.loglevel, logfile)
+  let again = false
+  try {
+    for (const text of warningsAtStart(context, conf, options)) log.logger.warn(text)
+    again = await serve(context, found, options, { hostname, logger: log.logger })
+  } finally {
+    removePidfile?.()
+    log.close()
+  }
+  if (again) {
+    await context.close()
+    replaceProcess()
+  }
+}
+
+function applyWords(conf: Configuration, words: readonly string[]): void {
+  try {
+    conf.configFromWords(words, 'worker')
+  } catch (cause) {
+    if (!(cause instanceof ImproperlyConfigured)) throw cause
+    throw new CliError(cause.message, { exitCode: EXIT.usage, cause })
+  }
+}
+
+/** Starts the worker and waits for its end. Answers whether it is to start again. */
+async function serve(
+  context: CliContext,
+  found: FoundApp,
+  options: WorkerCommandOptions,
+  { hostname, logger }: { readonly hostname: string; readonly logger: Logger },
+): Promise<boolean> {
+  const { app, reference } = found
+  await app.loadModules()
+  const worker = new Worker(app, {
+    ...workerOptions(options),
+    hostname,
+    logger,
+    ...(reference === undefined ? {} : { appModule: reference }),
+  })
+  const say = (text: string): void => context.io.out(`\n${text}\n`)
+  const shutdown = createShutdown(context, worker, app.conf.resolved(), { logger, say })
+  let again = false
+  const uninstall = installSignals(
+    {
+      stop: (signal) => shutdown.handle(signal),
+      restart: () => {
+        say(`Restarting celery worker (${process.argv.slice(1).join(' ')})`)
+        again = true
+        shutdown.handle('SIGTERM')
+      },
+      report: () => {
+        const tasks = [...worker.state.requests].map(({ name, id }) => `${name}[${id}]`)
+        context.io.err(`${processReport(tasks)}\n`)
+      },
+    },
+    { isTerminal: context.io.outIsTerminal, environment: context.environment, say },
+  )
+  try {
+    if (!context.quiet) context.io.out(context.style('cyan', startBanner(worker, found, options)))
+    await worker.start()
+    const code = await worker.closed
+    context.exitCode = shutdown.exitCode ?? code
+  } finally {
+    shutdown.finish()
+    uninstall()
+  }
+  return again && context.exitCode === EXIT.ok
+}
+
+function createShutdown(
+  context: CliContext,
+  worker: Worker,
+  settings: Settings,
+  { logger, say }: { readonly logger: Logger; readonly say: (text: string) => void },
+): Shutdown {
+  return new Shutdown({
+    stop: (mode) => {
+      worker.stop(mode).catch((error: unknown) => logger.critical('The worker cannot stop', { error }))
+    },
+    activeTasks: () => worker.pool?.info().running ?? 0,
+    softTimeout: toMilliseconds(settings.workerSoftShutdownTimeout, 'workerSoftShutdownTimeout'),
+    softOnIdle: settings.workerEnableSoftShutdownOnIdle,
+    termIsQuit: context.environment['REMAP_SIGTERM'] === 'SIGQUIT',
+    say,
+    log: (text) => logger.warn(text),
+    exit: (code) => process.exit(code),
+  })
+}
+
+function filePath(template: string | null | undefined, hostname: string): string | undefined {
+  return template ? nodeFormat(template, hostname) : undefined
+}
+
+function workerOptions(options: WorkerCommandOptions): UserWorkerOptions {
+  const { concurrency, tasksPerProcess, queues, excludeQueues, prefetchMultiplier } = options
+  const { pool, timeLimit, softTimeLimit, maxTasksPerChild } = options
+  return {
+    ...(pool === undefined ? {} : { pool }),
+    ...(concurrency === undefined ? {} : { concurrency }),
+    ...(tasksPerProcess === undefined ? {} : { tasksPerProcess }),
+    ...(queues === undefined ? {} : { queues }),
+    ...(excludeQueues === undefined ? {} : { excludeQueues }),
+    ...(prefetchMultiplier === undefined ? {} : { prefetchMultiplier }),
+    ...(timeLimit === undefined ? {} : { timeLimit }),
+    ...(softTimeLimit === undefined ? {} : { softTimeLimit }),
+    ...(maxTasksPerChild === undefined ? {} : { maxTasksPerChild }),
+    purge: options.purge ?? false,
+  }
+}
+
+/** Options that Celery's workers have and ours are still to learn. Silence about them would be a lie. */
+const WITHOUT_EFFECT = {
+  statedb: '--statedb',
+  disablePrefetch: '--disable-prefetch',
+  taskEvents: '--task-events',
+  maxMemoryPerChild: '--max-memory-per-child',
+  heartbeatInterval: '--heartbeat-interval',
+  autoscale: '--autoscale',
+  beat: '--beat',
+  scheduleFilename: '--schedule-filename',
+  scheduler: '--scheduler',
+} as const satisfies Partial<Record<keyof WorkerCommandOptions, string>>
+
+function* warningsAtStart(
+  context: CliContext,
+  conf: Configuration,
+  options: WorkerCommandOptions,
+): Generator<string> {
+  const warning = checkPrivileges(conf.acceptContent, process.getuid?.(), context.environment)
+  if (warning !== undefined) yield warning
+  yield* conf.warnings
+  const given: Partial<Record<string, unknown>> = { ...options }
+  for (const [name, flag] of Object.entries(WITHOUT_EFFECT)) {
+    if (given[name] !== undefined) yield `${flag} has no effect yet`
+  }
+}
+
+function startBanner(worker: Worker, { app, reference }: FoundApp, options: WorkerCommandOptions): string {
+  const { conf } = app
+  const { hostname, pool, queues, excludeQueues } = worker.options
+  const isAsync = ['async', 'eventlet', 'gevent'].includes(pool)
+  const standard = pool === 'solo' ? 1 : isAsync ? DEFAULT_ASYNC_CONCURRENCY : availableParallelism()
+  const threshold = LOG_LEVELS[options.loglevel]
+  const names = app.taskNames.filter((name) => threshold <= LOG_LEVELS.DEBUG || !name.startsWith('celery.'))
+  return banner({
+    hostname,
+    app: `${app.main ?? '__main__'}${reference === undefined ? ' (default)' : ` (${placeOf(reference)})`}`,
+    transport: conf.brokerReadUrl,
+    results: typeof conf.resultBackend === 'string' ? conf.resultBackend : undefined,
+    concurrency: `${worker.options.concurrency ?? standard} (${pool})`,
+    taskEvents: false,
+    queues: app.consumedQueues({ select: queues, exclude: excludeQueues }).map(bannerQueue),
+    tasks: threshold <= LOG_LEVELS.INFO ? names : undefined,
+    now: new Date(),
+  })
+}
+
+/** `file:///home/me/tasks.ts#app` → `/home/me/tasks.ts`. */
+function placeOf(reference: string): string {
+  return reference.replace(/^file:\/\//, '').replace(/#.*$/, '')
+}
+
+function bannerQueue(queue: ConsumedQueue): BannerQueue {
+  const { name } = queue
+  if (!(queue instanceof Queue)) return { name, exchange: `${name}(direct)`, routingKey: name }
+  const binding = queue.exchange === undefined ? queue.bindings[0] : queue
+  return { name, exchange: String(binding?.exchange ?? '(direct)'), routingKey: binding?.routingKey ?? name }
+}
