@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { DecodeError } from '../../errors.ts'
+import { asBuffer } from '../../util/as-buffer.ts'
 import { BoundedOutput } from './bounded-output.ts'
 import { crc64 } from './crc64.ts'
 import { corrupt, LzmaDecoder } from './lzma.ts'
@@ -25,7 +26,7 @@ const CHECK_SIZES = [0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64]
  * @throws DecodeError when the bytes are corrupt or too many would come out.
  */
 export function decompressXz(bytes: Uint8Array, maxLength: number): Uint8Array {
-  const input = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const input = asBuffer(bytes)
   const output = new BoundedOutput(maxLength)
   let position = 0
   do {

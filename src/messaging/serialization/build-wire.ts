@@ -8,6 +8,7 @@
  */
 
 import { CeleryError, EncodeError } from '../../errors.ts'
+import { Float } from '../../util/float.ts'
 
 /** A value that every serializer can write. */
 export type Primitive = string | number | bigint | boolean | null
@@ -15,6 +16,8 @@ export type Primitive = string | number | bigint | boolean | null
 /** What a serializer makes out of the pieces. What it throws is reported as `EncodeError` with the place. */
 export interface WireBuilder<Out> {
   primitive(value: Primitive): Out
+  /** A number that is a float to Python even when it is integral. */
+  float(value: Float): Out
   /**
    * Objects with a form of their own, such as dates and bytes; undefined: it is none of these.
    *
@@ -81,6 +84,7 @@ class Walk<Out> {
 
   #buildObject(object: object): Out {
     if (this.#open.has(object)) throw this.#refusal('it contains itself')
+    if (object instanceof Float) return this.#builder.float(object)
     this.#open.add(object)
     const built = this.#builder.special(object, (value) => this.build(value)) ?? this.#buildPlain(object)
     this.#open.delete(object)

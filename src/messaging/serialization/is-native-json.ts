@@ -1,5 +1,3 @@
-import { isPlainObject } from '../../util/is-record.ts'
-
 /** Deeper values are left to the slow way, which looks for circles. */
 const MAX_DEPTH = 64
 
@@ -31,11 +29,15 @@ export function isNativeJson(value: unknown, depth: number = MAX_DEPTH): boolean
     }
     return true
   }
-  if (!isPlainObject(value)) return false
-  for (const key in value) {
-    const member = value[key]
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) return false
+  // Faster than for…in, which V8 now and then makes ten times slower for objects whose shape has changed.
+  const members: unknown[] = Object.values(value)
+  for (let i = 0; i < members.length; i++) {
+    const member = members[i]
     // JSON.stringify leaves out what is undefined, which is just right.
-    if (member !== undefined && !isNativeJson(member, depth - 1)) return false
+    if (typeof member === 'string' || member === null || member === undefined) continue
+    if (!isNativeJson(member, depth - 1)) return false
   }
   return true
 }

@@ -3,6 +3,7 @@
  */
 
 import { isUtf8 } from 'node:buffer'
+import { asBuffer } from '../../util/as-buffer.ts'
 import { isRecord } from '../../util/is-record.ts'
 import { formatIsoDate } from '../../util/iso8601.ts'
 import { Decimal } from './decimal.ts'
@@ -57,13 +58,13 @@ const uuid: JsonType = {
 const bytes: JsonType = {
   marker: 'bytes',
   encode: (value) =>
-    value instanceof Uint8Array && isUtf8(value) ? toBuffer(value).toString('utf8') : undefined,
+    value instanceof Uint8Array && isUtf8(value) ? asBuffer(value).toString('utf8') : undefined,
   decode: (payload) => new TextEncoder().encode(textOf(payload)),
 }
 
 const base64: JsonType = {
   marker: 'base64',
-  encode: (value) => (value instanceof Uint8Array ? toBuffer(value).toString('base64') : undefined),
+  encode: (value) => (value instanceof Uint8Array ? asBuffer(value).toString('base64') : undefined),
   // A copy: Buffers share their memory with others, which would surprise whoever takes `.buffer`.
   decode: (payload) => new Uint8Array(Buffer.from(textOf(payload), 'base64')),
 }
@@ -74,8 +75,4 @@ export const KOMBU_TYPES: readonly JsonType[] = [datetime, date, time, decimal, 
 function textOf(payload: unknown): string {
   if (typeof payload !== 'string') throw new TypeError(`a text was expected, not ${JSON.stringify(payload)}`)
   return payload
-}
-
-function toBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

@@ -2,15 +2,16 @@
  * JSON as kombu writes and reads it; the serializer that Celery uses unless told otherwise.
  *
  * What goes over and comes back: texts, booleans, null, arrays, plain objects; numbers (Python's integral floats come as
- * plain numbers: `1.0` is 1 here and goes back as the integer 1; numbers beyond 2^53 go over as floats); `bigint` for
+ * plain numbers: `1.0` is 1 here and goes back as the integer 1, unless it is wrapped in `Float`; numbers beyond 2^53 go over as floats); `bigint` for
  * integers beyond 2^53; NaN and the infinities; `Date` (`PreciseDate` where Python said more), `PlainDate`, `PlainTime`,
  * `Decimal`, `Uuid`, `Uint8Array`. Objects of classes go over as their `toWire()` or `toJSON()` says, else as their
  * properties.
  */
 
-import { isUtf8 } from 'node:buffer'
 import { CeleryError, DecodeError } from '../../errors.ts'
-import { pythonNumber } from '../../util/python-number.ts'
+import { decodeUtf8 } from '../../util/decode-utf8.ts'
+import type { Float } from '../../util/float.ts'
+import { pythonFloat, pythonNumber } from '../../util/python-number.ts'
 import type { Primitive, WireBuilder } from './build-wire.ts'
 import { buildWire } from './build-wire.ts'
 import { isNativeJson } from './is-native-json.ts'
@@ -39,8 +40,8 @@ export class JsonSerializer implements Serializer {
   }
 
   decode(bytes: Uint8Array): unknown {
-    if (!isUtf8(bytes)) throw new DecodeError('The JSON text is not valid UTF-8')
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+    const text = decodeUtf8(bytes)
+    if (text === undefined) throw new DecodeError('The JSON text is not valid UTF-8')
     try {
       return readJson(text, this.#types)
     } catch (cause) {
@@ -59,8 +60,12 @@ class JsonBuilder implements WireBuilder<string> {
   }
 
   primitive(value: Primitive): string {
-    if (typeof value === 'number') return jsonNumber(value)
+    if (typeof value === 'number') return jsonNumber(value, pythonNumber)
     return typeof value === 'bigint' ? String(value) : JSON.stringify(value)
+  }
+
+  float({ value }: Float): string {
+    return jsonNumber(value, pythonFloat)
   }
 
   special(value: object, build: (value: unknown) => string): string | undefined {
@@ -82,8 +87,8 @@ class JsonBuilder implements WireBuilder<string> {
 }
 
 /** Numbers that JSON has no form for go as the words that Python writes and reads. */
-function jsonNumber(value: number): string {
-  if (Number.isFinite(value)) return pythonNumber(value)
+function jsonNumber(value: number, format: (value: number) => string): string {
+  if (Number.isFinite(value)) return format(value)
   if (Number.isNaN(value)) return 'NaN'
   return value > 0 ? 'Infinity' : '-Infinity'
 }

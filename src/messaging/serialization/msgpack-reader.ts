@@ -1,5 +1,6 @@
-import { isUtf8 } from 'node:buffer'
 import { DecodeError } from '../../errors.ts'
+import { asBuffer } from '../../util/as-buffer.ts'
+import { decodeUtf8 } from '../../util/decode-utf8.ts'
 import { setOwn } from '../../util/set-own.ts'
 import { PreciseDate } from './precise-date.ts'
 
@@ -13,7 +14,7 @@ export class MsgpackReader {
   #position = 0
 
   constructor(bytes: Uint8Array) {
-    this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.#buffer = asBuffer(bytes)
   }
 
   /** The value that all the bytes make. @throws DecodeError, or RangeError when they end too soon or nest too deeply. */
@@ -105,9 +106,9 @@ export class MsgpackReader {
   }
 
   #text(size: number): string {
-    const bytes = this.#take(size)
-    if (!isUtf8(bytes)) throw new DecodeError('A MessagePack text is not valid UTF-8')
-    return bytes.toString('utf8')
+    const text = decodeUtf8(this.#take(size))
+    if (text === undefined) throw new DecodeError('A MessagePack text is not valid UTF-8')
+    return text
   }
 
   #bytes(size: number): Uint8Array {

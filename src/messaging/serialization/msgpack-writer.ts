@@ -1,3 +1,4 @@
+import { Float } from '../../util/float.ts'
 import type { Primitive } from './build-wire.ts'
 import { PreciseDate } from './precise-date.ts'
 
@@ -6,6 +7,7 @@ export type MsgpackValue =
   | Primitive
   | Uint8Array
   | Date
+  | Float
   | readonly MsgpackValue[]
   | ReadonlyMap<string, MsgpackValue>
 
@@ -41,6 +43,7 @@ class Writer {
     else if (value === null) this.#byte(0xc0)
     else if (value instanceof Uint8Array) this.#bytes(value)
     else if (value instanceof Date) this.#timestamp(value)
+    else if (value instanceof Float) this.#float(value.value)
     else if (isList(value)) this.#list(value)
     else this.#map(value)
   }
@@ -54,13 +57,14 @@ class Writer {
   }
 
   #number(value: number): void {
-    if (Number.isSafeInteger(value) && !Object.is(value, -0)) {
-      this.#smallInteger(value)
-    } else {
-      this.#byte(0xcb)
-      this.#reserve(8)
-      this.#length = this.#buffer.writeDoubleBE(value, this.#length)
-    }
+    if (Number.isSafeInteger(value) && !Object.is(value, -0)) this.#smallInteger(value)
+    else this.#float(value)
+  }
+
+  #float(value: number): void {
+    this.#byte(0xcb)
+    this.#reserve(8)
+    this.#length = this.#buffer.writeDoubleBE(value, this.#length)
   }
 
   #smallInteger(value: number): void {

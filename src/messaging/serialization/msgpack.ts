@@ -64,6 +64,7 @@ const builder: WireBuilder<MsgpackValue> = {
     }
     return undefined
   },
+  float: (value) => value,
   list: (items) => items,
   map: (entries) => new Map(entries),
 }

@@ -2,8 +2,8 @@
  * Bodies that are texts or bytes as they are, without a serializer.
  */
 
-import { isUtf8 } from 'node:buffer'
 import { DecodeError, EncodeError } from '../../errors.ts'
+import { decodeUtf8 } from '../../util/decode-utf8.ts'
 
 /** A body on its way out, and what must be said about it. */
 export interface EncodedBody {
@@ -31,8 +31,9 @@ export function decodeRaw(body: Uint8Array, contentEncoding: string): string | U
   const encoding = contentEncoding.toLowerCase()
   if (BINARY.has(encoding)) return body
   if (encoding === 'utf-8' || encoding === 'utf8') {
-    if (!isUtf8(body)) throw new DecodeError('The body is not valid UTF-8, as its content encoding says')
-    return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8')
+    const text = decodeUtf8(body)
+    if (text === undefined) throw new DecodeError('The body is not valid UTF-8, as its content encoding says')
+    return text
   }
   try {
     return new TextDecoder(encoding, { fatal: true }).decode(body)

@@ -1,5 +1,6 @@
+import { asBuffer } from '../../util/as-buffer.ts'
 import { formatIsoDate } from '../../util/iso8601.ts'
-import { pythonNumber } from '../../util/python-number.ts'
+import { pythonFloat, pythonNumber } from '../../util/python-number.ts'
 import type { WireBuilder } from './build-wire.ts'
 import { Decimal } from './decimal.ts'
 import { PlainDate } from './plain-date.ts'
@@ -14,10 +15,11 @@ const LONGEST_SIMPLE_KEY = 1000
 export const yamlBuilder: WireBuilder<string> = {
   primitive(value) {
     if (typeof value === 'string') return quote(value)
-    return typeof value === 'number' ? yamlNumber(value) : String(value)
+    return typeof value === 'number' ? yamlNumber(value, pythonNumber) : String(value)
   },
+  float: ({ value }) => yamlNumber(value, pythonFloat),
   special(value, build) {
-    if (value instanceof Uint8Array) return `!!binary "${Buffer.from(value).toString('base64')}"`
+    if (value instanceof Uint8Array) return `!!binary "${asBuffer(value).toString('base64')}"`
     if (value instanceof Date) return `!!timestamp "${yamlDate(value)}"`
     if (value instanceof PlainDate) return `!!timestamp "${value}"`
     if (value instanceof Set) return yamlSet(value, build)
@@ -47,10 +49,10 @@ function yamlKey(quoted: string): string {
 }
 
 /** Floats need a point and a signed exponent, or they are texts to PyYAML. */
-function yamlNumber(value: number): string {
+function yamlNumber(value: number, format: (value: number) => string): string {
   if (Number.isNaN(value)) return '.nan'
   if (!Number.isFinite(value)) return value > 0 ? '.inf' : '-.inf'
-  return pythonNumber(value).replace(/^(-?\d+)e/, '$1.0e')
+  return format(value).replace(/^(-?\d+)e/, '$1.0e')
 }
 
 function yamlDate(date: Date): string {

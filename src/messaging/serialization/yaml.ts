@@ -8,8 +8,8 @@
  * `Set` have forms of their own. Keys that are no texts (Python's `{1: 'a'}`) become texts.
  */
 
-import { isUtf8 } from 'node:buffer'
 import { CeleryError, DecodeError } from '../../errors.ts'
+import { decodeUtf8 } from '../../util/decode-utf8.ts'
 import { importOptional } from '../../util/modules.ts'
 import { buildWire } from './build-wire.ts'
 import type { Serializer } from './serializer.ts'
@@ -39,8 +39,8 @@ class YamlSerializer implements Serializer {
   }
 
   decode(bytes: Uint8Array): unknown {
-    if (!isUtf8(bytes)) throw new DecodeError('The YAML text is not valid UTF-8')
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+    const text = decodeUtf8(bytes)
+    if (text === undefined) throw new DecodeError('The YAML text is not valid UTF-8')
     try {
       return readYaml(this.#library, text)
     } catch (cause) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { Float } from '../../../src/util/float.ts'
 import { pythonFloat, pythonNumber } from '../../../src/util/python-number.ts'
 import { pythonString } from '../../../src/util/python-string.ts'
 import { repr, reprArgs, reprKwargs } from '../../../src/util/repr.ts'
@@ -79,6 +80,7 @@ test('objects of classes', () => {
     [new TypeError("can't"), 'TypeError("can\'t")'],
     [new Point(), '<Point object>'],
     [new Money(), "Money('5')"],
+    [new Float(5), '5.0'],
     [new Broken(), '<Unrepresentable Broken: Error: no>'],
     [{ toJSON: () => 1 }, "{'toJSON': <function toJSON>}"],
     [() => 1, '<function anonymous>'],

@@ -8,6 +8,7 @@ import { PlainDate } from '../../../../src/messaging/serialization/plain-date.ts
 import { PlainTime } from '../../../../src/messaging/serialization/plain-time.ts'
 import { PreciseDate } from '../../../../src/messaging/serialization/precise-date.ts'
 import { Uuid } from '../../../../src/messaging/serialization/uuid.ts'
+import { Float } from '../../../../src/util/float.ts'
 
 const json = new JsonSerializer()
 const write = (value: unknown): string => Buffer.from(json.encode(value)).toString()
@@ -55,6 +56,12 @@ for (const [value, text] of written) {
     assert.equal(write(value), text)
   })
 }
+
+test('a Float is a float to Python even when it is integral [5-047]', () => {
+  assert.equal(write([new Float(5), new Float(1e16), new Float(0.5), 5]), '[5.0,1e+16,0.5,5]')
+  assert.equal(JSON.stringify({ at: new Float(5) }), '{"at":5}')
+  assert.equal(Number(new Float(5)) + 1, 6)
+})
 
 test('the same value twice is no circle', () => {
   const shared = { d: new Date(0) }

@@ -4,6 +4,7 @@ import { DecodeError, EncodeError } from '../../../../src/errors.ts'
 import { Decimal } from '../../../../src/messaging/serialization/decimal.ts'
 import { MsgpackSerializer } from '../../../../src/messaging/serialization/msgpack.ts'
 import { PreciseDate } from '../../../../src/messaging/serialization/precise-date.ts'
+import { Float } from '../../../../src/util/float.ts'
 
 const msgpack = new MsgpackSerializer()
 const hex = (value: unknown): string => Buffer.from(msgpack.encode(value)).toString('hex')
@@ -41,6 +42,10 @@ for (const [value, bytes] of pairs) {
     assert.deepStrictEqual(read(bytes), value)
   })
 }
+
+test('a Float takes 64 bits even when it is integral [5-047]', () => {
+  assert.equal(hex([new Float(1)]), '91cb3ff0000000000000')
+})
 
 test('small bigints go as the integers they are', () => {
   assert.equal(hex([5n, -5n, 300n]), '9305fbcd012c')

@@ -5,6 +5,7 @@ import { Decimal } from '../../../../src/messaging/serialization/decimal.ts'
 import { PlainDate } from '../../../../src/messaging/serialization/plain-date.ts'
 import { PreciseDate } from '../../../../src/messaging/serialization/precise-date.ts'
 import { loadYamlSerializer } from '../../../../src/messaging/serialization/yaml.ts'
+import { Float } from '../../../../src/util/float.ts'
 
 const yaml = await loadYamlSerializer()
 const write = (value: unknown): string => Buffer.from(yaml.encode(value)).toString().trimEnd()
@@ -105,6 +106,10 @@ test('values are written so that PyYAML cannot misread them [5-031]', () => {
     assert.equal(write(value), text)
     assert.deepStrictEqual(read(text), value)
   }
+})
+
+test('a Float is a float to PyYAML even when it is integral [5-047]', () => {
+  assert.equal(write([new Float(5), new Float(1e16)]), '[5.0, 1.0e+16]')
 })
 
 test('what YAML has no form for is refused', () => {
