@@ -58,26 +58,17 @@ class Publishing extends Deferred implements PublishTicket {
   readonly timeout: number
   /** On the monotonic clock. */
   readonly deadline: number
-  /** How many messages had been confirmed when it started. */
-  readonly confirmedBefore: number
   waits: Generator<number, void> | undefined
   lastError: OperationalError | undefined
   /** Declared anew, because the broker said that no queue is there. */
   redeclared = false
 
-  constructor(
-    message: OutgoingMessage,
-    options: PublishOptions,
-    timeout: number,
-    now: number,
-    confirmed: number,
-  ) {
+  constructor(message: OutgoingMessage, options: PublishOptions, timeout: number, now: number) {
     super()
     this.message = message
     this.options = options
     this.timeout = timeout
     this.deadline = now + timeout
-    this.confirmedBefore = confirmed
   }
 
   get withdrawn(): boolean {
@@ -96,7 +87,8 @@ export class Producer implements AsyncDisposable {
   #idle: Deferred | undefined
   #timer: TimerHandle | undefined
   #timerAt = Number.POSITIVE_INFINITY
-  #confirmed = 0
+  /** Since when the broker owes us a confirmation and gives none; undefined when it owes nothing. */
+  #silentSince: number | undefined
   #closed = false
 
   constructor({ connection, retry, timeout, clock = systemClock }: ProducerOptions) {
@@ -115,7 +107,7 @@ export class Producer implements AsyncDisposable {
    */
   publish(message: OutgoingMessage, options: PublishOptions): Promise<void> {
     const timeout = options.timeout ?? this.#timeout
-    const publishing = new Publishing(message, options, timeout, this.#clock.monotonic(), this.#confirmed)
+    const publishing = new Publishing(message, options, timeout, this.#clock.monotonic())
     if (this.#closed) {
       publishing.reject(new OperationalError('The producer is closed', { recoverable: false }))
       return publishing.promise
@@ -157,6 +149,7 @@ export class Producer implements AsyncDisposable {
   #send(channel: Channel, publishing: Publishing): void {
     const { target } = publishing.options
     const { exchange, routingKey } = target
+    this.#silentSince ??= this.#clock.monotonic()
     const checked =
       exchange === '' && target.mandatory === undefined ? { exchange, routingKey, mandatory: true } : target
     channel.publish(publishing.message, checked, publishing).then(
@@ -199,6 +192,7 @@ export class Producer implements AsyncDisposable {
       return
     }
     const { retry = this.#retry } = publishing.options
+    this.#silentSince = undefined
     publishing.lastError = error
     publishing.waits ??= intervals(retry === false ? NO_RETRY : retry)
     const wait = publishing.waits.next()
@@ -211,9 +205,9 @@ export class Producer implements AsyncDisposable {
   }
 
   #succeed(publishing: Publishing): void {
-    this.#confirmed++
     publishing.resolve()
     this.#unwatch(publishing)
+    this.#silentSince = this.#underWay.size > 0 ? this.#clock.monotonic() : undefined
   }
 
   #fail(publishing: Publishing, error: unknown): void {
@@ -254,22 +248,23 @@ export class Producer implements AsyncDisposable {
     this.#timerAt = Number.POSITIVE_INFINITY
     let next = Number.POSITIVE_INFINITY
     for (const publishing of this.#underWay) {
-      if (publishing.deadline <= now) this.#giveUp(publishing)
+      if (publishing.deadline <= now) this.#giveUp(publishing, now)
       else next = Math.min(next, publishing.deadline)
     }
     if (next < this.#timerAt) this.#arm(next)
   }
 
-  #giveUp(publishing: Publishing): void {
+  #giveUp(publishing: Publishing, now: number): void {
     const { blocked } = this.#connection
-    const unanswered = publishing.lastError === undefined && blocked === undefined
     const why =
       blocked === undefined
         ? 'the broker has not confirmed the message, and whether it has it is unknown'
         : `the broker accepts no messages at the moment (${blocked})`
     this.#fail(publishing, this.#gaveUp(publishing, `${publishing.timeout} ms have passed and ${why}`))
-    if (unanswered && publishing.confirmedBefore === this.#confirmed) {
-      this.#connection.drop(`nothing was confirmed for ${publishing.timeout} ms`)
+    const silent = this.#silentSince === undefined ? 0 : now - this.#silentSince
+    if (blocked === undefined && silent >= this.#timeout / 2) {
+      this.#silentSince = undefined
+      this.#connection.drop(`nothing was confirmed for ${Math.round(silent)} ms`)
     }
   }
 

@@ -1,10 +1,9 @@
-import { after } from 'node:test'
 import type { TransportConnection } from '../../src/messaging/transport.ts'
 import { amqpTransport } from '../../src/messaging/transports/amqp/transport.ts'
 import { exerciseTransport } from '../../src/testing/conformance/transport.ts'
 import { startRabbitmq } from '../support/servers/rabbitmq.ts'
 
-const server = await startRabbitmq({ after })
+const server = await startRabbitmq()
 
 exerciseTransport({
   name: 'amqp',

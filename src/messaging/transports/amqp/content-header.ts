@@ -75,6 +75,7 @@ export function readContentHeader(at: Cursor): ContentHeader {
   if (flags & 0x0020) properties.type = readShortString(at)
   if (flags & 0x0010) properties.userId = readShortString(at)
   if (flags & 0x0008) properties.appId = readShortString(at)
+  if (flags & 0x0004) properties.extra = { cluster_id: readShortString(at) }
   return new ContentHeader(properties, headers)
 }
 

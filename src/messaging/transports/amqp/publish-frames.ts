@@ -94,6 +94,8 @@ function writeProperties(
   text(0x0020, properties.type, 'type')
   text(0x0010, properties.userId, 'userId')
   text(0x0008, properties.appId, 'appId')
+  const clusterId = properties.extra?.['cluster_id']
+  text(0x0004, typeof clusterId === 'string' ? clusterId : undefined, 'cluster_id')
   writer.shortAt(flagsAt, flags)
 }
 
