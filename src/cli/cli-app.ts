@@ -26,3 +26,10 @@ export interface CliResult {
   get(): Promise<unknown>
   traceback(): Promise<string | undefined>
 }
+
+/** An app and where it was found. */
+export interface FoundApp {
+  readonly app: CliApp
+  /** `module#export` for child processes; undefined for the default app. */
+  readonly reference: string | undefined
+}

@@ -1,7 +1,7 @@
 /** What commands are handed: streams, the environment, colours, and the app once somebody asks for it. */
 
 import { styleText } from 'node:util'
-import type { CliApp } from './cli-app.ts'
+import type { FoundApp } from './cli-app.ts'
 import { EXIT } from './exit-code.ts'
 import type { Environment } from './options.ts'
 
@@ -34,13 +34,6 @@ export interface GlobalOptions {
   readonly quiet?: boolean
   readonly skipChecks?: boolean
   readonly traceback?: boolean
-}
-
-/** An app and where it was found. */
-export interface FoundApp {
-  readonly app: CliApp
-  /** `module#export` for child processes; undefined for the default app. */
-  readonly reference: string | undefined
 }
 
 /** See the module's description. */

@@ -12,8 +12,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { resolveModule } from '../util/modules.ts'
 import { didYouMean } from '../util/text.ts'
-import type { CliApp } from './cli-app.ts'
-import type { FoundApp } from './cli-context.ts'
+import type { CliApp, FoundApp } from './cli-app.ts'
 import { CliError, EXIT } from './exit-code.ts'
 
 /** How `findApp` works. */

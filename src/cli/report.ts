@@ -23,7 +23,7 @@ export function reportCommand(contextOf: (command: Command) => CliContext): Comm
 }
 
 /** Celery: `app.bugreport()`. */
-export function bugReport(app: CliApp, reference: string | undefined): string {
+function bugReport(app: CliApp, reference: string | undefined): string {
   const { conf } = app
   const broker = sanitizeUrl(conf.brokerUrl)
   const results = typeof conf.resultBackend === 'string' ? sanitizeUrl(conf.resultBackend) : 'disabled'

@@ -7,7 +7,7 @@ import { ImproperlyConfigured } from '../errors.ts'
 import { Queue } from '../messaging/entity.ts'
 import { DEFAULT_ASYNC_CONCURRENCY } from '../pool/create-pool.ts'
 import { toMilliseconds } from '../util/duration.ts'
-import type { Logger } from '../util/logger.ts'
+import type { Logger, LogLevel } from '../util/logger.ts'
 import { LOG_LEVELS } from '../util/logger.ts'
 import type { ConsumedQueue } from '../worker/consumer.ts'
 import { Worker } from '../worker/worker.ts'
@@ -15,16 +15,54 @@ import type { UserWorkerOptions } from '../worker/worker-options.ts'
 import { expandNodeName } from '../worker/worker-options.ts'
 import type { BannerQueue } from './banner.ts'
 import { banner } from './banner.ts'
-import type { CliContext, FoundApp } from './cli-context.ts'
+import type { FoundApp } from './cli-app.ts'
+import type { CliContext } from './cli-context.ts'
 import { detach } from './detach.ts'
 import { CliError, EXIT } from './exit-code.ts'
 import { nodeFormat } from './node-format.ts'
+import type { Autoscale } from './option-values.ts'
 import { createPidfile } from './pidfile.ts'
 import { dropPrivileges } from './privileges.ts'
 import { checkPrivileges, installSignals, processReport, replaceProcess } from './process.ts'
 import { Shutdown } from './shutdown.ts'
-import type { WorkerCommandOptions } from './worker.ts'
 import { WorkerLog } from './worker-log.ts'
+
+/** Options of `celery worker`. */
+export interface WorkerCommandOptions {
+  readonly hostname?: string
+  readonly detach?: boolean
+  readonly statedb?: string
+  readonly loglevel: LogLevel
+  readonly optimization: string
+  readonly prefetchMultiplier?: number
+  readonly disablePrefetch?: boolean
+  readonly concurrency?: number
+  readonly tasksPerProcess?: number
+  readonly pool?: string
+  readonly taskEvents?: boolean
+  readonly timeLimit?: string
+  readonly softTimeLimit?: string
+  readonly maxTasksPerChild?: number
+  readonly maxMemoryPerChild?: number
+  readonly purge?: boolean
+  readonly queues?: readonly string[]
+  readonly excludeQueues?: readonly string[]
+  readonly include?: readonly string[]
+  readonly withoutGossip?: boolean
+  readonly withoutMingle?: boolean
+  readonly withoutHeartbeat?: boolean
+  readonly heartbeatInterval?: number
+  readonly autoscale?: Autoscale
+  readonly beat?: boolean
+  readonly scheduleFilename?: string
+  readonly scheduler?: string
+  readonly logfile?: string
+  readonly pidfile?: string
+  readonly uid?: string
+  readonly gid?: string
+  readonly umask?: string
+  readonly executable?: string
+}
 
 /** Runs a worker until it has stopped; leaves its exit code in the context. */
 export async function runWorker(

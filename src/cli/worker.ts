@@ -2,48 +2,10 @@
 
 import { Command } from 'commander'
 import { poolNames } from '../pool/create-pool.ts'
-import type { LogLevel } from '../util/logger.ts'
 import type { CliContext } from './cli-context.ts'
-import type { Autoscale } from './option-values.ts'
 import { autoscale, commaList, logLevel, positiveInteger, seconds, wholeNumber } from './option-values.ts'
 import { addOption, environmentNote } from './options.ts'
-
-/** Options of `celery worker`. */
-export interface WorkerCommandOptions {
-  readonly hostname?: string
-  readonly detach?: boolean
-  readonly statedb?: string
-  readonly loglevel: LogLevel
-  readonly optimization: string
-  readonly prefetchMultiplier?: number
-  readonly disablePrefetch?: boolean
-  readonly concurrency?: number
-  readonly tasksPerProcess?: number
-  readonly pool?: string
-  readonly taskEvents?: boolean
-  readonly timeLimit?: string
-  readonly softTimeLimit?: string
-  readonly maxTasksPerChild?: number
-  readonly maxMemoryPerChild?: number
-  readonly purge?: boolean
-  readonly queues?: readonly string[]
-  readonly excludeQueues?: readonly string[]
-  readonly include?: readonly string[]
-  readonly withoutGossip?: boolean
-  readonly withoutMingle?: boolean
-  readonly withoutHeartbeat?: boolean
-  readonly heartbeatInterval?: number
-  readonly autoscale?: Autoscale
-  readonly beat?: boolean
-  readonly scheduleFilename?: string
-  readonly scheduler?: string
-  readonly logfile?: string
-  readonly pidfile?: string
-  readonly uid?: string
-  readonly gid?: string
-  readonly umask?: string
-  readonly executable?: string
-}
+import type { WorkerCommandOptions } from './run-worker.ts'
 
 /** Declares the command. */
 export function workerCommand(contextOf: (command: Command) => CliContext): Command {
@@ -216,7 +178,7 @@ function addFeatureOptions(command: Command): void {
 }
 
 /** Options of programs that run for long; each falls back on a setting such as `worker_pidfile`. */
-export function addDaemonOptions(command: Command, program: string): void {
+function addDaemonOptions(command: Command, program: string): void {
   const group = 'Background:'
   const setting = (name: string): string => ` (setting: ${program}_${name})`
   addOption(command, {

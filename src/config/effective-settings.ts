@@ -11,7 +11,7 @@ import { settingNames, settingRow } from './settings.ts'
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /** URL of the broker, and of the result backend, that are there without any configuration: a file of SQLite. */
-export const EMBEDDED_URL = 'sqlite://'
+const EMBEDDED_URL = 'sqlite://'
 
 /** Settings that a variable of the environment overrides, whatever was configured. */
 const ENVIRONMENT: ReadonlyMap<SettingName, string> = new Map([

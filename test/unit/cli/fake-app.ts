@@ -8,7 +8,7 @@ import { tempDir } from '../../support/temp-dir.ts'
 const CONFIGURATION = fileURLToPath(new URL('../../../src/config/configuration.ts', import.meta.url))
 
 /** Source of an expression that makes what the command line takes for an app; it notes its calls in `calls`. */
-export function fakeApp(name: string): string {
+function fakeApp(name: string): string {
   return `((calls) => ({
     calls, main: '${name}', tasks: new Map(), taskNames: ['${name}.add', 'celery.ping'],
     conf: new Configuration({ brokerUrl: 'redis://:secret@localhost' }),
