@@ -339,7 +339,7 @@ export function readCall(call: readonly unknown[]): {
   if (own !== undefined && own !== null && !isPlainObject(own)) {
     throw new TypeError(`applyAsync() takes a list of arguments and an object of options, not ${repr(own)}`)
   }
-  const { args = first, kwargs, ...options }: Record<string, unknown> = own ?? {}
+  const { args = own === first ? undefined : first, kwargs, ...options }: Record<string, unknown> = own ?? {}
   if (args !== undefined && args !== null && !Array.isArray(args)) {
     throw new TypeError(own === first ? `args must be a list, not ${repr(args)}` : 'args must be a list')
   }
