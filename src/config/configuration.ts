@@ -1,3 +1,4 @@
+import { isPlainObject } from '../util/is-record.ts'
 import { censorSettings, humanizeSettings } from './describe-settings.ts'
 import type { Environment } from './effective-settings.ts'
 import { effectiveSettings, namesInEnvironment } from './effective-settings.ts'
@@ -208,6 +209,14 @@ export class Configuration extends SettingAccessors {
     return Object.fromEntries(chosen.map((name) => [name, settings[name]]))
   }
 
+  /**
+   * What was changed at run time, the command line included, as far as it is plain data: what a worker tells its child
+   * processes, which load the app by themselves and then `update` it. Celery: `changes` of a pickled app.
+   */
+  plainChanges(): Readonly<Record<string, unknown>> {
+    return Object.fromEntries([...this.#changes].filter(([, value]) => isPlainData(value)))
+  }
+
   /** Settings by Celery's names, fit to be shown. */
   table({ withDefaults = false, censored = true }: TableOptions = {}): Record<string, unknown> {
     const settings = withDefaults ? this.resolved() : this.withoutDefaults()
@@ -304,4 +313,12 @@ export class Configuration extends SettingAccessors {
     }
     return merged
   }
+}
+
+/** Whether a value keeps its meaning when it is sent to another process. */
+function isPlainData(value: unknown): boolean {
+  if (typeof value === 'function' || typeof value === 'symbol') return false
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return true
+  if (Array.isArray(value)) return value.every(isPlainData)
+  return isPlainObject(value) && Object.values(value).every(isPlainData)
 }

@@ -482,3 +482,27 @@ test('warnings of all layers are gathered [1-238, 1-239]', () => {
   conf.configFromObject({ CELERY_TASK_SERIALIZER: 'json' })
   assert.equal(conf.warnings.length, 2)
 })
+
+test('changes that are plain data can be told to child processes [1-247]', () => {
+  class Schedule {
+    isDue(): boolean {
+      return true
+    }
+  }
+  const changes = {
+    taskRoutes: { 'feed.*': { queue: 'feeds' } },
+    securityKeyPassword: 'secret',
+    taskTimeLimit: '5m',
+    include: ['proj.tasks'],
+  }
+  const conf = configure({
+    ...changes,
+    brokerFailoverStrategy: (urls: readonly string[]) => urls,
+    beatSchedule: { add: { task: 'tasks.add', schedule: new Schedule() } },
+  })
+  conf.configFromObject({ resultSerializer: 'yaml' })
+  conf.configFromWords(['.concurrency=4'], 'worker')
+  const child = configure()
+  child.update(structuredClone(conf.plainChanges()))
+  assert.deepEqual(child.withoutDefaults(), configure({ ...changes, workerConcurrency: 4 }).withoutDefaults())
+})
