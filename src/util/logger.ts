@@ -43,7 +43,7 @@ export interface LogRecord {
 export interface StreamLoggerOptions {
   /** Least severity that is written; default `WARNING`, as in Python. */
   readonly level?: LogLevel
-  /** Makes a line, or several, out of a record; default `formatLogRecord`. */
+  /** Makes a line, or several, out of a record; default: one line, see below. */
   readonly format?: (record: LogRecord) => string
   /** Takes the finished text with its line break; default: standard error. */
   readonly write?: (text: string) => void
@@ -104,7 +104,7 @@ export class StreamLogger implements Logger {
 }
 
 /** `[2030-01-02 03:04:05,678: INFO/celery.worker] message key=value`, in UTC, then the stack of `fields.error`. */
-export function formatLogRecord({ time, level, logger, message, fields }: LogRecord): string {
+function formatLogRecord({ time, level, logger, message, fields }: LogRecord): string {
   let line = `[${time.toISOString().replace('T', ' ').replace('.', ',').slice(0, -1)}: ${level}/${logger}] ${message}`
   let stack = ''
   for (const [key, value] of Object.entries(fields ?? {})) {
