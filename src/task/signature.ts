@@ -235,7 +235,7 @@ export class Signature<
     if (place.rootId !== undefined) options['root_id'] = place.rootId
     if (place.parentId !== undefined) options['parent_id'] = place.parentId
     options['reply_to'] ??= this.host.results.replyTo ?? this.host.oid
-    if (place.groupId !== undefined) options['group_id'] ??= place.groupId
+    if (place.groupId !== undefined && !('group_id' in options)) options['group_id'] = place.groupId
     if (place.chord !== undefined) options['chord'] = place.chord
     if (place.groupIndex !== undefined) options['group_index'] = place.groupIndex
     return trusted<H>(new AsyncResult(this.id ?? '', this.host.resultContext))
