@@ -129,7 +129,7 @@ export class Completion {
     }
     if (error === undefined) return
     logger.error(`Chord '${group}' raised: ${error.message}`, { error })
-    await this.#failBody(body, error)
+    await this.bodyFailed(body, error)
   }
 
   async #sendBody(body: SignatureData, group: string): Promise<ChordError | undefined> {
@@ -148,7 +148,8 @@ export class Completion {
     }
   }
 
-  async #failBody(body: SignatureData, error: ChordError): Promise<void> {
+  /** The body of a chord will not run: fails all that waits for it. Celery: `chord_error_from_stack`. */
+  async bodyFailed(body: SignatureData, error: ChordError): Promise<void> {
     // Members of a group get the original error, as in Celery: each is a result of its own.
     const failure = this.#failure(body.subtask_type === 'group' ? (error.cause ?? error) : error)
     await this.#neverRun(body, failure, true)
