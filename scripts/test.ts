@@ -41,6 +41,7 @@ const STAGES: readonly Stage[] = [
   { name: 'unit', folders: ['unit', 'wire', 'types'], concurrency: availableParallelism(), patience: 120 },
   { name: 'adapters', folders: ['adapters'], concurrency: 2, patience: 300 },
   { name: 'integration', folders: ['integration'], concurrency: 2, patience: 300 },
+  { name: 'fuzz', folders: ['fuzz'], concurrency: 2, patience: 300 },
   { name: 'interop', folders: ['interop'], concurrency: 2, patience: 300 },
 ]
 /** Seconds that what a test has started may take to end after the test file itself. */

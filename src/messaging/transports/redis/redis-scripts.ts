@@ -27,7 +27,7 @@ local function failed(reply) return type(reply) == 'table' and reply.err end
 export const TAKE: RedisScript = redisScript(`${NOW}
 local want, prefix, watch, queues = tonumber(ARGV[1]), ARGV[2], ARGV[3] == '1', tonumber(ARGV[4])
 local lists = #KEYS - 2 - queues
-local out, tags, failure = {}, 0, nil
+local out, tags, failure, unrecordable = {}, 0, nil, nil
 
 local function pop(list)
   local got = redis.pcall('RPOP', list, want)
@@ -63,7 +63,7 @@ local function record(list, got, tail)
 end
 
 for number = 1, lists do
-  if want <= 0 or failure then break end
+  if want <= 0 or unrecordable then break end
   local list, queue = KEYS[number + 2], (number - 1) % queues + 1
   local got = pop(list)
   if failed(got) then
@@ -76,13 +76,13 @@ for number = 1, lists do
     end
     for i = 1, #dead do redis.call('LPUSH', KEYS[2 + lists + queue], dead[i]) end
     if #dead > 0 then out[#out + 1], out[#out + 2] = -queue, #dead end
-    if prefix ~= '' then failure = record(list, good, ARGV[4 + queue]) end
+    if prefix ~= '' then unrecordable = record(list, good, ARGV[4 + queue]) end
     if #good > 0 then out[#out + 1], out[#out + 2] = number, good end
     tags = tags + #good
     want = want - #good
   end
 end
-if failure and #out == 0 then return failure end
+if #out == 0 and (failure or unrecordable) then return failure or unrecordable end
 if watch and want > 0 then
   for number = 1, lists do redis.pcall('LLEN', KEYS[number + 2]) end
 end
@@ -95,6 +95,18 @@ for from = 1, #ARGV, 1000 do
   redis.call('HDEL', KEYS[1], unpack(ARGV, from, to))
   redis.call('ZREM', KEYS[2], unpack(ARGV, from, to))
 end`)
+
+/**
+ * Puts a held message that cannot be read into a list of dead, byte by byte as it was.
+ *
+ * KEYS: unacked, unacked index, the list. ARGV: its tag; how many bytes follow the envelope in its record.
+ */
+export const BURY: RedisScript = redisScript(`
+local record = redis.call('HGET', KEYS[1], ARGV[1])
+if not record then return end
+redis.call('LPUSH', KEYS[3], string.sub(record, 2, -1 - tonumber(ARGV[2])))
+redis.call('HDEL', KEYS[1], ARGV[1])
+redis.call('ZREM', KEYS[2], ARGV[1])`)
 
 /**
  * Puts held messages back, each of them only if it is still held, so that nobody puts it back twice.

@@ -10,7 +10,7 @@ import { uuid } from '../../../util/uuid.ts'
 import { markRedelivered } from '../../virtual/envelope.ts'
 import type { StoredMessage, Taken } from '../../virtual/queue-store.ts'
 import type { RedisKeys } from './redis-keys.ts'
-import { RENEW, RESTORE, SETTLE } from './redis-scripts.ts'
+import { BURY, RENEW, RESTORE, SETTLE } from './redis-scripts.ts'
 
 /** A message that was taken. */
 export class HeldMessage implements Taken {
@@ -126,18 +126,21 @@ export class Unacked {
     return restored
   }
 
-  /** Puts a message that cannot be read where it is kept, and no longer served. */
+  /**
+   * Puts a message that cannot be read where it is kept, and no longer served. From its record, since text that is not
+   * valid UTF-8 is another text here.
+   */
   async bury(tag: string, queue: string, envelope: string): Promise<void> {
     const { unacked, unackedIndex } = this.#keys
-    await this.#connection.transaction([
-      ['LPUSH', this.#keys.dead(queue), envelope],
-      ...(tag === ''
-        ? []
-        : ([
-            ['HDEL', unacked, tag],
-            ['ZREM', unackedIndex, tag],
-          ] as const)),
-    ])
+    const dead = this.#keys.dead(queue)
+    if (tag === '') await this.#connection.send('LPUSH', dead, envelope)
+    else {
+      await this.#connection.run(
+        BURY,
+        [unacked, unackedIndex, dead],
+        [tag, Buffer.byteLength(recordTail(queue))],
+      )
+    }
   }
 
   /** Puts everything back that is still held. */
