@@ -44,7 +44,12 @@ export class Publisher {
     ticket: PublishTicket | undefined,
   ): Promise<void> {
     const { exchange, routingKey } = target
-    const message = { body, properties, headers, exchange, routingKey, redelivered: false }
+    let message: StoredMessage = { body, properties, headers, exchange, routingKey, redelivered: false }
+    try {
+      message = this.#options.store.prepare?.(message) ?? message
+    } catch (error) {
+      return Promise.reject(error)
+    }
     const pending: Pending = { message, ticket, dropped: false }
     const stored = this.#batcher(target).add(pending)
     return ticket === undefined ? stored : confirm(pending, stored)

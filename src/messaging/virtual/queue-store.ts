@@ -77,6 +77,11 @@ export interface QueueStore {
   readonly features: QueueStoreFeatures
   /** Makes the queue known (or refreshes what is known). Stores without a notion of empty queues do nothing. */
   declare(queue: string, declaration: QueueStoreDeclaration): Promise<void>
+  /**
+   * Called with each message when it is published, before it waits for its batch. It throws `PublishError` for one that
+   * cannot be stored, so that the others of the batch are not refused with it; what it returns is given to `put`.
+   */
+  prepare?(message: StoredMessage): StoredMessage
   /** Settles when all messages are stored; all or none of one call. */
   put(queue: string, messages: readonly StoredMessage[]): Promise<void>
   /**

@@ -2,6 +2,7 @@
 import type { SQLInputValue, SQLOutputValue } from 'node:sqlite'
 import { ConnectionError, PublishError } from '../../../errors.ts'
 import { isRecord } from '../../../util/is-record.ts'
+import type { MessageHeaders, MessageProperties } from '../../message.ts'
 import type { StoredMessage } from '../../virtual/queue-store.ts'
 
 /** A row as `node:sqlite` gives it. */
@@ -23,8 +24,34 @@ export interface MessageRow {
   readonly body: Uint8Array
 }
 
-/** @throws PublishError when headers or properties cannot be written as JSON. */
+/** A message that has been encoded already. */
+export class PreparedMessage implements StoredMessage {
+  readonly body: Uint8Array
+  readonly properties: MessageProperties
+  readonly headers: MessageHeaders
+  readonly exchange: string
+  readonly routingKey: string
+  readonly redelivered: boolean
+  readonly row: MessageRow
+
+  /** @throws PublishError when headers or properties cannot be written as JSON. */
+  constructor({ body, properties, headers, exchange, routingKey, redelivered }: StoredMessage) {
+    this.body = body
+    this.properties = properties
+    this.headers = headers
+    this.exchange = exchange
+    this.routingKey = routingKey
+    this.redelivered = redelivered
+    this.row = encode(this)
+  }
+}
+
+/** The row of a message. @throws PublishError when headers or properties cannot be written as JSON. */
 export function toRow(message: StoredMessage): MessageRow {
+  return message instanceof PreparedMessage ? message.row : encode(message)
+}
+
+function encode(message: StoredMessage): MessageRow {
   const { properties, headers, exchange, routingKey, redelivered, body } = message
   try {
     return {

@@ -20,7 +20,7 @@ import { SqliteBindings } from './bindings.ts'
 import { SqliteBroadcasts } from './broadcasts.ts'
 import { claim } from './claim.ts'
 import { Janitor } from './janitor.ts'
-import { idList, milliseconds, PRIORITY_LEVELS, toRow } from './message-row.ts'
+import { idList, milliseconds, PRIORITY_LEVELS, PreparedMessage, toRow } from './message-row.ts'
 import { Owner } from './owner.ts'
 
 /** What the embedded broker can do. */
@@ -104,6 +104,10 @@ export class SqliteQueueStore implements QueueStore {
       forget.run(owner)
       for (const queue of queues) insert.run(queue, owner)
     })
+  }
+
+  prepare(message: StoredMessage): StoredMessage {
+    return new PreparedMessage(message)
   }
 
   async put(queue: string, messages: readonly StoredMessage[]): Promise<void> {
