@@ -1,13 +1,12 @@
 import type { AsyncResult } from './async-result.ts'
-import type { GetOptions } from './ports.ts'
+import { trusted } from './async-result.ts'
+import type { GetOptions, ResultNode } from './ports.ts'
 
 /**
  * What `delay()` and `applyAsync()` give: a promise of the result object, settled when the broker has the message, and
  * `get()` on it for those who want nothing but the value: `await add.delay(4, 4).get()`.
  */
-export class ResultPromise<T, R extends { get(options?: GetOptions): Promise<T> } = AsyncResult<T>>
-  implements Promise<R>
-{
+export class ResultPromise<T, R extends ResultNode = AsyncResult<T>> implements Promise<R> {
   readonly [Symbol.toStringTag]: string = 'ResultPromise'
   /** Id of the call (or of the group); known before it is sent. */
   readonly id: string
@@ -20,7 +19,7 @@ export class ResultPromise<T, R extends { get(options?: GetOptions): Promise<T> 
 
   /** Sends, and waits for the value. See `AsyncResult.get`. */
   async get(options?: GetOptions): Promise<T> {
-    return (await this.#promise).get(options)
+    return trusted<T>(await (await this.#promise).get(options))
   }
 
   // biome-ignore lint/suspicious/noThenProperty: it is a promise, and says so
