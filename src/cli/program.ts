@@ -29,6 +29,7 @@ export async function runProgram(argv: readonly string[], io: CliIo): Promise<nu
   }
   const program = createProgram(io, contextOf)
   try {
+    await addPlugins(program, argv, io, contextOf)
     await program.parseAsync(argv, { from: 'user' })
     return contexts.at(-1)?.exitCode ?? EXIT.ok
   } catch (error) {
@@ -62,13 +63,7 @@ ${environmentNote(program)}`,
   for (const declare of [workerCommand, callCommand, resultCommand, purgeCommand, reportCommand]) {
     program.addCommand(declare(contextOf))
   }
-  for (const command of [program, ...program.commands]) {
-    command
-      .exitOverride()
-      .showSuggestionAfterError()
-      .configureOutput({ writeOut: io.out, writeErr: io.err })
-      .helpOption('-h, --help', 'print this help')
-  }
+  for (const command of [program, ...program.commands]) prepare(command, io)
   program.hook('preAction', (_, command) => {
     settleOptions(program, io.environment)
     if (command !== program) settleOptions(command, io.environment)
@@ -85,6 +80,29 @@ ${environmentNote(program)}`,
       exitCode: EXIT.usage,
     })
   })
+}
+
+function prepare(command: Command, io: CliIo): void {
+  command
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureOutput({ writeOut: io.out, writeErr: io.err })
+    .helpOption('-h, --help', 'print this help')
+}
+
+/** Looking for commands of other packages takes time, so it is done only for who doesn't want one of ours. */
+async function addPlugins(
+  program: Command,
+  argv: readonly string[],
+  io: CliIo,
+  contextOf: (command: Command) => CliContext,
+): Promise<void> {
+  if (argv.includes('--version') || program.commands.some((command) => argv.includes(command.name()))) return
+  const { pluginCommands } = await import('./plugins.ts')
+  for (const command of await pluginCommands(process.cwd(), contextOf)) {
+    prepare(command, io)
+    program.addCommand(command)
+  }
 }
 
 function addGlobalOptions(program: Command): void {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { test } from 'node:test'
@@ -274,4 +275,35 @@ test('settings of a worker that cannot be are refused before it starts [6-024]',
   const word = await run(['-A', path, 'worker', '--', 'nonsense'])
   assert.equal(word.code, 2)
   assert.match(word.errors(), /'nonsense' is no setting: write key=value/)
+})
+
+test('packages add commands [6-013]', async (t) => {
+  const folder = folderWith(t, { 'tasks.ts': 'export const app = APP(tasks)' })
+  const write = (file: string, text: string): void => {
+    mkdirSync(join(folder, file, '..'), { recursive: true })
+    writeFileSync(join(folder, file), text)
+  }
+  write('package.json', JSON.stringify({ type: 'module', dependencies: { 'celery-flower': '*', other: '*', absent: '*' } }))
+  write('node_modules/other/package.json', '{}')
+  const manifest = { name: 'celery-flower', type: 'module', celery: { commands: './commands.js' } }
+  write('node_modules/celery-flower/package.json', JSON.stringify(manifest))
+  write(
+    'node_modules/celery-flower/commands.js',
+    `export const commands = [{
+      name: 'flower', help: 'Show everything.', arguments: '<place> [more...]',
+      options: [{ flags: '--port <number>', help: 'port', group: 'Flower:', parse: Number }],
+      run: async ({ app, args, options, echo }) => {
+        echo(JSON.stringify([(await app()).main, args, options]))
+        return 3
+      },
+    }]`,
+  )
+  const before = process.cwd()
+  t.after(() => process.chdir(before))
+  process.chdir(folder)
+  assert.match((await run(['--help'])).output(), /^ {2}flower .*Show everything\.$/m)
+  const environment = testIo({ CELERY_FLOWER_PORT: '5555' })
+  const { code, output } = await run(['-A', 'tasks', 'flower', 'here', 'a', 'b'], environment)
+  assert.equal(output(), '["tasks",["here",["a","b"]],{"port":5555}]\n')
+  assert.equal(code, 3)
 })
