@@ -26,8 +26,6 @@ export interface CaretakerOptions {
   readonly keepQueues: () => Promise<void>
   /** Nor must their bindings; called every minute. */
   readonly keepBindings: () => Promise<void>
-  /** The connection is of no more use. */
-  readonly failed: (reason: Error) => void
 }
 
 /** Milliseconds between two looks at the bindings of queues that expire. */
@@ -37,6 +35,7 @@ const BINDINGS_INTERVAL = 60_000
 export class Caretaker {
   readonly #options: CaretakerOptions
   readonly #timers = new Set<TimerHandle>()
+  readonly #working = new Set<Promise<void>>()
   #started: Promise<void> | undefined
   #stopped = false
 
@@ -54,20 +53,22 @@ export class Caretaker {
     return this.#started
   }
 
-  stop(): void {
+  /** Resolves when what it was just doing is done: a lock must not be left behind. */
+  async stop(): Promise<void> {
     this.#stopped = true
     for (const timer of this.#timers) timer.cancel()
     this.#timers.clear()
+    await Promise.all(this.#working)
   }
 
   async #start(): Promise<void> {
-    const { presence, restorer, options, keepBindings } = this.#options
+    const { presence, options, keepBindings } = this.#options
     await presence.register()
     this.#repeat(HEARTBEAT_INTERVAL, () => this.#beat())
     this.#repeat(options.restoreInterval, () => this.#restoreExpired())
     this.#repeat(BINDINGS_INTERVAL, keepBindings)
     // kombu, too, looks at once for what a dead worker has left behind; nobody has to wait for it.
-    void this.#guarded(() => restorer.restoreExpired())
+    void this.#do(() => this.#restoreExpired())
   }
 
   async #beat(): Promise<void> {
@@ -96,9 +97,8 @@ export class Caretaker {
     try {
       await waitOrAbort(answers, { timeout, clock: this.#options.clock }, 'an answer to PING')
     } catch (cause) {
-      throw new ConnectionError(`Redis at ${connection.server} does not answer (health_check_interval)`, {
-        cause,
-      })
+      const message = `Redis at ${connection.server} does not answer (health_check_interval)`
+      connection.destroy(new ConnectionError(message, { cause }))
     }
   }
 
@@ -107,20 +107,27 @@ export class Caretaker {
     if (this.#stopped) return
     const timer = this.#options.clock.setTimeout(() => {
       this.#timers.delete(timer)
-      void this.#guarded(work).then(() => this.#repeat(interval, work))
+      void this.#do(work).then(() => this.#repeat(interval, work))
     }, interval)
     timer.unref()
     this.#timers.add(timer)
   }
 
+  async #do(work: () => Promise<void>): Promise<void> {
+    const working = this.#guarded(work)
+    this.#working.add(working)
+    await working
+    this.#working.delete(working)
+  }
+
   /** What Redis refuses, for want of memory for instance, may work the next time; without a connection nothing does. */
-  async #guarded(work: () => Promise<unknown>): Promise<void> {
+  async #guarded(work: () => Promise<void>): Promise<void> {
     try {
       await work()
     } catch (error) {
-      if (this.#stopped) return
-      if (error instanceof ConnectionError) this.#options.failed(error)
-      else this.#options.warn(error instanceof Error ? error.message : String(error))
+      // The store hears of a lost connection by itself.
+      if (this.#stopped || error instanceof ConnectionError) return
+      this.#options.warn(error instanceof Error ? error.message : String(error))
     }
   }
 }

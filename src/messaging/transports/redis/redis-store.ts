@@ -9,6 +9,7 @@
  * consumer is noticed; what is no message is put aside into the list `celeriac:dead:<queue>` instead of being lost.
  */
 import { ConnectionError } from '../../../errors.ts'
+import { waitOrAbort } from '../../../util/abort.ts'
 import type { Clock } from '../../../util/clock.ts'
 import { Deferred } from '../../../util/deferred.ts'
 import { openRedis } from '../../../util/redis/open-redis.ts'
@@ -42,6 +43,8 @@ export interface RedisStoreContext {
 
 /** Leases are renewed at least this often, in milliseconds. */
 const LONGEST_RENEWAL = 60_000
+/** How long a closing store waits for a server that does not answer, in milliseconds. */
+const CLOSE_TIMEOUT = 10_000
 
 /** Opens a store. Rejects with `ConnectionError`. */
 export async function openRedisStore(options: RedisOptions, context: RedisStoreContext): Promise<RedisStore> {
@@ -134,7 +137,6 @@ export class RedisStore implements QueueStore {
       warn,
       keepQueues: () => this.#keepQueues(this.#consumed),
       keepBindings: () => this.bindings.refresh(this.#consumed),
-      failed: fail,
     })
     void connection.closed.then((reason) => {
       if (reason !== undefined) fail(reason)
@@ -217,21 +219,28 @@ export class RedisStore implements QueueStore {
   }
 
   async #close(): Promise<void> {
-    this.#caretaker.stop()
     try {
-      await this.#taker.stop()
-      await this.#unacked.restoreAll()
-      await this.#presence.unregister()
+      await waitOrAbort(this.#leave(), { timeout: CLOSE_TIMEOUT }, 'Redis to take held messages back')
+    } catch (error) {
+      this.#connection.destroy(error instanceof Error ? error : new Error(String(error)))
+      throw error
     } finally {
       await Promise.all([this.#subscriber.close(), this.#connection.close()])
       this.#closed.resolve(undefined)
     }
   }
 
+  /** What is held goes back, and nobody has to look for us. */
+  async #leave(): Promise<void> {
+    await Promise.all([this.#caretaker.stop(), this.#taker.stop()])
+    await this.#unacked.restoreAll()
+    await this.#presence.unregister()
+  }
+
   #fail(reason: Error): void {
     if (this.#closing !== undefined) return
     this.#closing = Promise.resolve()
-    this.#caretaker.stop()
+    void this.#caretaker.stop()
     void this.#taker.stop()
     this.#connection.destroy(reason)
     void this.#subscriber.close()
