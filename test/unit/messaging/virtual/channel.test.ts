@@ -1,0 +1,362 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ChannelError, ConnectionError, OperationalError, PublishError } from '../../../../src/errors.ts'
+import type { Delivery } from '../../../../src/messaging/message.ts'
+import type { Channel, TransportConnection } from '../../../../src/messaging/transport.ts'
+import type { Taken } from '../../../../src/messaging/virtual/queue-store.ts'
+import { virtualTransport } from '../../../../src/messaging/virtual/virtual-transport.ts'
+import { Collector, tagsOf, textMessage } from '../../../../src/testing/conformance/transport-session.ts'
+import { eventually } from '../../../support/eventually.ts'
+import { VirtualClock } from '../../../support/virtual-clock.ts'
+import { FakeFanout, FakeStore } from './fake-store.ts'
+
+interface Fixture {
+  readonly store: FakeStore
+  readonly clock: VirtualClock
+  readonly connection: TransportConnection
+  readonly channel: Channel
+}
+
+async function fixture(
+  change: (store: FakeStore) => void = () => undefined,
+  transportOptions: Readonly<Record<string, unknown>> = {},
+): Promise<Fixture> {
+  const store = new FakeStore()
+  change(store)
+  const clock = new VirtualClock()
+  const transport = virtualTransport({ name: 'fake', open: async () => store, clock })
+  const connection = await transport.connect({
+    url: 'fake://',
+    transportOptions,
+    connectTimeout: undefined,
+    heartbeat: 0,
+    ssl: false,
+    clientName: 'test',
+  })
+  return { store, clock, connection, channel: await connection.openChannel() }
+}
+
+function publish(channel: Channel, text: string, routingKey = 'q', exchange = ''): Promise<void> {
+  return channel.publish(textMessage(text), { exchange, routingKey })
+}
+
+/** Publishes and waits until they are delivered. */
+async function delivered(
+  channel: Channel,
+  count: number,
+  react?: (delivery: Delivery) => void,
+): Promise<Collector> {
+  const collector = new Collector(react)
+  await channel.consume('q', collector.deliver)
+  await Promise.all(Array.from({ length: count }, (_, index) => publish(channel, String(index))))
+  await collector.wait(count)
+  return collector
+}
+
+async function turns(count = 3): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+// Speed: one trip for all messages of a turn.
+test('what is published in one turn to one place is put at once', async () => {
+  const { store, channel } = await fixture()
+  await Promise.all([
+    publish(channel, 'a'),
+    publish(channel, 'b'),
+    publish(channel, 'c', 'other'),
+    publish(channel, 'd'),
+  ])
+  assert.deepEqual(store.of('put'), [
+    ['q', ['a', 'b', 'd']],
+    ['other', ['c']],
+  ])
+})
+
+// Order: what is published while a batch is on its way waits for it.
+test('batches to one place go one after the other', async () => {
+  const { store, channel } = await fixture()
+  const first = publish(channel, 'a')
+  await turns(1)
+  const rest = [publish(channel, 'b'), publish(channel, 'c')]
+  await Promise.all([first, ...rest])
+  assert.deepEqual(store.of('put'), [
+    ['q', ['a']],
+    ['q', ['b', 'c']],
+  ])
+})
+
+// A refused batch must be known to those whose messages were in it.
+test('when the store refuses, the publishes of that batch reject', async () => {
+  const { store, channel } = await fixture()
+  store.failures.set('put', new PublishError('no'))
+  const outcomes = await Promise.allSettled([
+    publish(channel, 'a'),
+    publish(channel, 'b'),
+    publish(channel, 'c', 'other'),
+  ])
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ['rejected', 'rejected', 'fulfilled'],
+  )
+})
+
+// One bad message must not take its neighbours along.
+test('a message that the store cannot take is refused alone', async () => {
+  const { store, channel } = await fixture()
+  store.failures.set('prepare', new PublishError('no'))
+  const [bad, good] = [publish(channel, 'bad'), publish(channel, 'good')]
+  await assert.rejects(bad, PublishError)
+  await good
+  assert.deepEqual(store.of('put'), [['q', ['good']]])
+})
+
+// Who gave up must not have the task run later.
+test('a withdrawn message is dropped, unless it is on its way already', async () => {
+  const { store, channel } = await fixture()
+  const ticket = { withdrawn: false }
+  const target = { exchange: '', routingKey: 'q' }
+  const withdrawn = channel.publish(textMessage('withdrawn'), target, ticket)
+  const kept = channel.publish(textMessage('kept'), target, { withdrawn: false })
+  ticket.withdrawn = true
+  await assert.rejects(withdrawn, PublishError)
+  await kept
+  assert.deepEqual(store.of('put'), [['q', ['kept']]])
+})
+
+// Messages that nothing is bound for can be kept.
+test('deadletter_queue gets what no queue is bound for [1-253] [5-099]', async () => {
+  const { store, channel } = await fixture(undefined, { deadletter_queue: 'dead' })
+  for (const type of ['direct', 'topic']) {
+    await channel.declareExchange({ name: type, type, durable: true, autoDelete: false, arguments: {} })
+    await publish(channel, type, 'nobody', type)
+  }
+  await publish(channel, 'no key', '', '')
+  assert.deepEqual(store.of('put'), [
+    ['dead', ['direct']],
+    ['dead', ['topic']],
+    ['dead', ['no key']],
+  ])
+  assert.deepEqual(store.of('declare').at(0), ['dead'])
+})
+
+// There is one `take` at a time, for all queues, and never for more than there is room for.
+test('takes are for all queues and for as many as there is room', async () => {
+  const { store, channel } = await fixture()
+  await channel.consume('q', () => undefined)
+  await channel.consume('r', () => undefined)
+  await turns()
+  assert.deepEqual(store.of('take').at(-1), [['q', 'r'], 500])
+  await channel.prefetch(3)
+  await publish(channel, 'a')
+  await publish(channel, 'b', 'r')
+  await turns()
+  assert.deepEqual(store.of('take').at(-1), [['q', 'r'], 1])
+  await publish(channel, 'c')
+  await turns()
+  const takes = store.of('take').length
+  await publish(channel, 'd')
+  await turns()
+  assert.equal(store.of('take').length, takes, 'no take without room')
+})
+
+// Speed: one trip for all acknowledgements of a turn.
+test('what is settled in one turn is settled at once', async () => {
+  const { store, channel } = await fixture()
+  const { deliveries } = await delivered(channel, 4)
+  const [a, b, c, d] = tagsOf(deliveries)
+  assert.ok(a && b && c && d)
+  await Promise.all([
+    channel.ack([a]),
+    channel.ack([c]),
+    channel.reject([b], { requeue: false }),
+    channel.reject([d], { requeue: true }),
+  ])
+  assert.deepEqual(store.of('settle'), [[[1, 3, 2]]])
+  assert.deepEqual(store.of('restore'), [[[4], 'back']])
+})
+
+// An acknowledgement that failed can be made again, and closing gives back what is left.
+test('what could not be settled is still held', async () => {
+  const { store, channel } = await fixture()
+  const { deliveries } = await delivered(channel, 2)
+  const [a, b] = tagsOf(deliveries)
+  assert.ok(a && b)
+  store.failures.set('settle', new OperationalError('not now'))
+  await assert.rejects(channel.ack([a, b]), OperationalError)
+  await channel.ack([a])
+  await channel.close()
+  assert.deepEqual(store.of('settle'), [[[1, 2]], [[1]]])
+  assert.deepEqual(store.of('restore'), [[[2], 'front']])
+})
+
+// Mistakes of the caller are told, and do no harm to the rest.
+test('an unknown tag is refused, known ones with it are settled', async () => {
+  const { store, channel } = await fixture()
+  const { deliveries } = await delivered(channel, 1)
+  const [tag] = tagsOf(deliveries)
+  await assert.rejects(channel.ack([tag ?? 0, 999]), ChannelError)
+  await assert.rejects(channel.reject([tag ?? 0], { requeue: true }), ChannelError)
+  assert.deepEqual(store.of('settle'), [[[1]]])
+})
+
+// Long tasks stay ours: all held messages are renewed together, on one timer, as long as any is held.
+test('leases are renewed while messages are held', async () => {
+  const renewed: (readonly unknown[])[] = []
+  const renew = async (taken: readonly Taken[]): Promise<void> => {
+    renewed.push(taken.map(({ handle }) => handle))
+  }
+  const { clock, channel } = await fixture((store) => {
+    store.lease = { everyMs: 1000, renew }
+  })
+  assert.equal(clock.pending, 0)
+  const { deliveries } = await delivered(channel, 3)
+  assert.equal(clock.pending, 1)
+  await clock.advance(1000)
+  await channel.ack(tagsOf(deliveries.slice(0, 1)))
+  await clock.advance(1000)
+  assert.deepEqual(renewed, [
+    [1, 2, 3],
+    [2, 3],
+  ])
+  await channel.ack(tagsOf(deliveries.slice(1)))
+  await clock.advance(5000)
+  assert.equal(renewed.length, 2)
+  assert.equal(clock.pending, 0)
+})
+
+// Who cannot renew must stop: soon others will do its work.
+test('a failed renewal closes the connection', async () => {
+  const { clock, channel, connection } = await fixture((store) => {
+    store.lease = { everyMs: 1000, renew: () => Promise.reject(new ConnectionError('gone')) }
+  })
+  await delivered(channel, 1)
+  await clock.advance(1000)
+  assert.equal((await connection.closed)?.message, 'gone')
+})
+
+// The worker's consumer is rebuilt when its channel reports that it is closed.
+test('a failed take closes channel and connection with its error', async () => {
+  const { store, channel, connection } = await fixture()
+  const other = await connection.openChannel()
+  await channel.consume('q', () => undefined)
+  await turns()
+  const error = new ConnectionError('the server is gone')
+  store.failures.set('take', error)
+  store.wake()
+  assert.equal(await connection.closed, error)
+  assert.equal(await channel.closed, error)
+  assert.equal(await other.closed, error)
+  await assert.rejects(publish(other, 'a'), (refusal) => {
+    return refusal instanceof ConnectionError && refusal.cause === error && refusal.recoverable
+  })
+  await assert.rejects(connection.openChannel(), ConnectionError)
+  await channel.close()
+  await connection.close()
+  assert.equal(store.of('close').length, 1)
+})
+
+// Stores notice by themselves that their server is gone.
+test('the end of the store is the end of the connection', async () => {
+  const { store, connection, channel } = await fixture()
+  const error = new ConnectionError('gone')
+  store.ended.resolve(error)
+  assert.equal(await channel.closed, error)
+  assert.equal(await connection.closed, error)
+})
+
+// What arrives for a consumer that has just left belongs to others.
+test('messages taken for a cancelled consumer go back to the front', async () => {
+  const { store, channel } = await fixture()
+  const collector = new Collector()
+  const handle = await channel.consume('q', collector.deliver)
+  await turns()
+  store.queues.set('q', [{ ...textMessage('a'), exchange: '', routingKey: 'q', redelivered: false }])
+  store.wake()
+  await handle.cancel()
+  assert.deepEqual(collector.texts, [])
+  assert.deepEqual(store.of('restore'), [[[1], 'front']])
+})
+
+// A consumer that throws is broken; the messages behind it are not.
+test('when a consumer throws, what was not delivered goes back and the connection ends', async () => {
+  const { store, channel, connection } = await fixture()
+  const error = new Error('bug')
+  await channel.consume('q', () => {
+    throw error
+  })
+  await Promise.all([publish(channel, 'a'), publish(channel, 'b')])
+  assert.equal(await connection.closed, error)
+  assert.deepEqual(store.of('restore'), [[[2], 'front']])
+})
+
+// Remote control: a queue bound to a fanout exchange hears its broadcasts as long as it is consumed.
+test('broadcasts are heard while the queue is consumed, also when it is bound later', async () => {
+  const fanout = new FakeFanout()
+  const { store, channel, connection } = await fixture((fake) => {
+    fake.fanout = fanout
+  })
+  assert.ok(connection.features.exchangeTypes.has('fanout'))
+  const collector = new Collector()
+  const handle = await channel.consume('q', collector.deliver)
+  await channel.declareExchange({
+    name: 'x',
+    type: 'fanout',
+    durable: true,
+    autoDelete: false,
+    arguments: {},
+  })
+  assert.equal(fanout.listeners.size, 0)
+  await channel.bind({ queue: 'q', exchange: 'x', routingKey: '', arguments: {} })
+  await publish(channel, 'a', '', 'x')
+  const [first] = await collector.wait(1)
+  await channel.reject([first?.tag ?? 0], { requeue: true })
+  const [, second] = await collector.wait(2)
+  assert.deepEqual([first?.redelivered, second?.redelivered], [false, true])
+  await channel.ack([second?.tag ?? 0])
+  await handle.cancel()
+  assert.equal(fanout.listeners.size, 0)
+  assert.deepEqual([store.of('settle'), store.of('restore'), store.of('put')], [[], [], []])
+})
+
+// Exclusive queues belong to their connection.
+test('exclusive queues go with the connection', async () => {
+  const { store, channel, connection } = await fixture()
+  const flags = { durable: false, autoDelete: false, arguments: {} }
+  await channel.declareQueue({ name: 'mine', exclusive: true, ...flags })
+  await channel.declareQueue({ name: 'ours', exclusive: false, ...flags })
+  await connection.close()
+  assert.deepEqual(store.of('remove'), [['mine']])
+})
+
+// The event loop must not starve while messages never run out.
+test('other work gets its turn while messages are delivered without end', async () => {
+  const { channel } = await fixture()
+  let running = true
+  await channel.consume('q', ({ tag }) => {
+    void channel.ack([tag])
+    if (running) void publish(channel, 'again')
+  })
+  await publish(channel, 'first')
+  await new Promise((resolve) => setTimeout(resolve, 1))
+  running = false
+  await eventually(
+    async () =>
+      (
+        await channel.declareQueue({
+          name: 'q',
+          durable: true,
+          exclusive: false,
+          autoDelete: false,
+          arguments: {},
+        })
+      ).messages === 0,
+  )
+})
+
+// Settings are checked when they are read.
+test('deadletter_queue must be a name', async () => {
+  await assert.rejects(
+    fixture(undefined, { deadletter_queue: 1 }),
+    /deadletter_queue must be the name of a queue/,
+  )
+})
