@@ -35,6 +35,7 @@ export class AmqpConnection implements TransportConnection, ChannelHost {
   readonly #ended = new Deferred<Error | undefined>()
   #fault: Error | undefined
   #blocked = false
+  #isClosing = false
   #closing: Promise<void> | undefined
 
   constructor(
@@ -85,6 +86,7 @@ export class AmqpConnection implements TransportConnection, ChannelHost {
   }
 
   close(): Promise<void> {
+    this.#isClosing = true
     this.#closing ??= this.#close()
     return this.#closing
   }
@@ -121,8 +123,8 @@ export class AmqpConnection implements TransportConnection, ChannelHost {
 
   #onClosed(error: unknown): void {
     if (this.#ended.settled) return
-    if (this.#closing === undefined) this.#setFault(error ?? 'it was closed')
-    const reason = this.#closing === undefined ? this.#fault : undefined
+    if (!this.#isClosing) this.#setFault(error ?? 'it was closed')
+    const reason = this.#isClosing ? undefined : this.#fault
     this.#fault ??= new ConnectionError(`The connection to ${this.#broker} is closed`)
     this.#ended.resolve(reason)
     for (const channel of this.#channels) channel.lost(reason)

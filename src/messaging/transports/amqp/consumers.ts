@@ -84,19 +84,24 @@ export class Consumers {
 
   async #resize(consumer: Consumer, limit: number): Promise<void> {
     if (consumer.cancelled || consumer.options.noAck) return
-    const { slices } = consumer
-    const total = slices.some((slice) => slice.limit === 0)
-      ? 0
-      : slices.reduce((sum, { limit }) => sum + limit, 0)
+    const total = totalOf(consumer.slices)
     if (limit === total) return
-    if (limit === 0 || total === 0 || limit <= total / 2) return this.#replace(consumer, limit)
-    if (limit > total) return this.#startSlice(consumer, Math.max(limit - total, Math.floor(total / 8)))
-    let excess = total - limit
-    for (const slice of slices.slice(1).reverse()) {
-      if (slice.limit > excess) break
-      excess -= slice.limit
+    if (limit === 0 || total === 0) {
+      await this.#replace(consumer, limit)
+    } else if (limit > total) {
+      await this.#startSlice(consumer, Math.max(limit - total, Math.floor(total / 8)))
+    } else {
+      await this.#shrink(consumer, limit)
+    }
+  }
+
+  /** Gives up the latest slices as far as they are too many. A single one that is twice too large is replaced. */
+  async #shrink(consumer: Consumer, limit: number): Promise<void> {
+    for (const slice of consumer.slices.slice(1).reverse()) {
+      if (totalOf(consumer.slices) - slice.limit < limit) break
       await this.#cancelSlice(consumer, slice)
     }
+    if (totalOf(consumer.slices) >= limit * 2) await this.#replace(consumer, limit)
   }
 
   /** The new one starts first, for an auto-delete queue goes with its last consumer; unless it must be the only one. */
@@ -156,4 +161,10 @@ export class Consumers {
     this.#work = done.catch(() => undefined)
     return done
   }
+}
+
+/** 0: no limit. */
+function totalOf(slices: readonly Slice[]): number {
+  if (slices.some(({ limit }) => limit === 0)) return 0
+  return slices.reduce((sum, { limit }) => sum + limit, 0)
 }
