@@ -2,6 +2,7 @@
  * The way of every call from `delay()` to the broker: arguments are checked, options laid over each other, ids of the
  * workflow filled in, and the message handed to the publisher. Celery: `Task.apply_async` and `app.send_task`.
  */
+import { PROPAGATE_STATES } from '../protocol/states.ts'
 import { AsyncResult } from '../result/async-result.ts'
 import { EagerResult } from '../result/eager-result.ts'
 import { ResultPromise } from '../result/result-promise.ts'
@@ -14,6 +15,8 @@ export interface CallTarget {
   readonly name: string
   /** The task if it is registered here; its options are defaults of the call's. */
   readonly task: RegisteredTask | undefined
+  /** Send it even with `taskAlwaysEager`, as Celery's `send_task` does. Default false. */
+  readonly neverEager?: boolean
 }
 
 type Kwargs = Readonly<Record<string, unknown>>
@@ -42,12 +45,13 @@ interface Call {
   readonly options: WireOptions
 }
 
-async function send<T>(host: TaskHost, { name, task }: CallTarget, call: Call): Promise<AsyncResult<T>> {
+async function send<T>(host: TaskHost, target: CallTarget, call: Call): Promise<AsyncResult<T>> {
+  const { name, task, neverEager = false } = target
   const { id, args, kwargs } = call
   if (!Array.isArray(args)) throw new TypeError(`${name}: args must be a list, not ${typeof args}`)
   const checked = task?.check(args, kwargs)
   if (checked !== undefined) await checked
-  const eager = host.settings.taskAlwaysEager && task?.runnable === true
+  const eager = host.settings.taskAlwaysEager && task?.runnable === true && !neverEager
   const parent = currentWorkerTask()
   const ready: TaskCall = { name, id, args, kwargs, task, options: completeOptions(host, task, call, parent) }
   if (eager) return eagerResult<T>(host, ready)
@@ -88,6 +92,7 @@ export async function applyTask<T>(
 
 async function eagerResult<T>(host: TaskHost, call: TaskCall): Promise<EagerResult<T>> {
   const { id, state, value, traceback } = await host.runEagerly(call)
+  if (host.settings.taskEagerPropagates && PROPAGATE_STATES.has(state)) throw value
   return new EagerResult<T>({ id, state, value, traceback, name: call.name }, host.resultContext)
 }
 

@@ -81,6 +81,11 @@ export class TaskDefinition<Args extends readonly unknown[] = readonly unknown[]
     return this.#parts.body !== undefined
   }
 
+  /** The function that it runs. */
+  get body(): TaskParts['body'] {
+    return this.#parts.body
+  }
+
   get arity(): number | undefined {
     const { body, options } = this.#parts
     if (this.#parameters.names !== undefined) return this.#parameters.names.length
@@ -187,13 +192,15 @@ export interface Task<Args extends readonly unknown[] = readonly unknown[], Outp
 
 const NO_KWARGS: Kwargs = Object.freeze({})
 
-/** Makes a task. */
-export function createTask<Args extends readonly unknown[], Output>(parts: TaskParts): Task<Args, Output> {
-  const task: unknown = new TaskDefinition<Args, Output>(parts)
-  return callable<Args, Output>(task)
+/** Makes a task. Its types are unknown here; `typedTask` gives it those of its declaration. */
+export function createTask(parts: TaskParts): Task {
+  const task: unknown = new TaskDefinition(parts)
+  // The object that a task definition is made of is a function: `Callable` saw to it.
+  return task as Task
 }
 
-/** The object that a task definition is made of is a function: `Callable` saw to it. */
-function callable<Args extends readonly unknown[], Output>(task: unknown): Task<Args, Output> {
-  return task as Task<Args, Output>
+/** A task with the types with which it was declared, where the compiler has checked them. */
+export function typedTask<Args extends readonly unknown[], Output>(task: Task): Task<Args, Output> {
+  const untyped: unknown = task
+  return untyped as Task<Args, Output>
 }

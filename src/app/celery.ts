@@ -1,0 +1,475 @@
+import { hostname } from 'node:os'
+import path from 'node:path'
+import type { ResultStore } from '../backends/result-store.ts'
+import { fromObject } from '../canvas/from-object.ts'
+import { pipe } from '../canvas/pipe.ts'
+import type { LazySettings } from '../config/configuration.ts'
+import { Configuration } from '../config/configuration.ts'
+import type { SourceOptions } from '../config/load.ts'
+import type { Settings } from '../config/settings.ts'
+import type { BodyEncoding, ExecutionHost } from '../execution/ports.ts'
+import { OutcomeRecorder } from '../execution/recorder.ts'
+import { createTaskRunner } from '../execution/runner.ts'
+import { Tracer } from '../execution/tracer.ts'
+import { CompressionRegistry } from '../messaging/compression.ts'
+import type { Queue } from '../messaging/entity.ts'
+import type { Delivery } from '../messaging/message.ts'
+import type { AcceptList, SerializerRegistry } from '../messaging/serialization/registry.ts'
+import { createSerializerRegistry } from '../messaging/serialization/registry.ts'
+import type { Transport, TransportOptions } from '../messaging/transport.ts'
+import type { RunnerSource } from '../pool/pool.ts'
+import type { ErrorClass, ErrorClassOptions } from '../protocol/error-classes.ts'
+import { ErrorClasses } from '../protocol/error-classes.ts'
+import { AsyncResult } from '../result/async-result.ts'
+import { GroupResult } from '../result/group-result.ts'
+import type { ResultContext, ResultNode } from '../result/ports.ts'
+import type { ResultPromise } from '../result/result-promise.ts'
+import { Publisher } from '../routing/publisher.ts'
+import { Queues } from '../routing/queues.ts'
+import type { Anything } from '../task/bound-arguments.ts'
+import type { UserCallOptions } from '../task/call-options.ts'
+import { toWireOptions } from '../task/call-options.ts'
+import { callTask } from '../task/call-task.ts'
+import type { TaskSelf } from '../task/context.ts'
+import { setCurrentHost } from '../task/current-host.ts'
+import type { TaskPublishOptions } from '../task/options.ts'
+import type { EagerOutcome, TaskCall } from '../task/ports.ts'
+import { TaskRegistry } from '../task/registry.ts'
+import type { AnySignature, ApplyOptions, CanvasHost } from '../task/signature.ts'
+import { readCall, Signature } from '../task/signature.ts'
+import type { Task, TaskParts } from '../task/task.ts'
+import { createTask, typedTask } from '../task/task.ts'
+import type { TaskBase } from '../task/task-base.ts'
+import type { Clock } from '../util/clock.ts'
+import { systemClock } from '../util/clock.ts'
+import type { Logger } from '../util/logger.ts'
+import { StreamLogger } from '../util/logger.ts'
+import { type Timezone, timezone } from '../util/timezone.ts'
+import { uuid } from '../util/uuid.ts'
+import { AppBroker } from './app-broker.ts'
+import type { AppOptions, UserAppOptions } from './app-options.ts'
+import { normalizeAppOptions } from './app-options.ts'
+import { AppResults } from './app-results.ts'
+import type { AppSignals } from './app-signals.ts'
+import { createAppSignals } from './app-signals.ts'
+import { createBuiltins } from './builtins.ts'
+import type { DeclaredTask, TaskDeclaration } from './declare-task.ts'
+import { readDeclaration } from './declare-task.ts'
+import { runEagerly } from './eager.ts'
+import type { Discovery } from './module-loader.ts'
+import { discover, importModule } from './module-loader.ts'
+import { sharedTasks } from './shared-tasks.ts'
+import type { BrokerRetry, WorkerSettings } from './worker-settings.ts'
+import { readBrokerRetry, readWorkerSettings } from './worker-settings.ts'
+
+type Kwargs = Readonly<Record<string, unknown>>
+type Unbound = TaskDeclaration & { readonly bind?: false }
+type Bound = TaskDeclaration & { readonly bind: true }
+
+/**
+ * An app: its tasks, its settings, and everything that is made of them. Celery: `Celery`.
+ *
+ * Making one connects to nothing and reads no configuration; both happen when they are first needed.
+ */
+export class Celery implements CanvasHost, AsyncDisposable {
+  /** The name that tasks get which have none of their own: `new Celery('tasks')` → `tasks.add`. */
+  readonly main: string | undefined
+  readonly conf: Configuration
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly signals: AppSignals
+  readonly serializers: SerializerRegistry = createSerializerRegistry()
+  readonly compressions: CompressionRegistry = new CompressionRegistry()
+  readonly errorClasses: ErrorClasses = new ErrorClasses()
+  readonly oid: string = uuid()
+  readonly #options: AppOptions
+  readonly #tasks = new TaskRegistry<Task>()
+  readonly #broker: AppBroker
+  readonly #results: AppResults
+  readonly #publisher: Publisher
+  readonly #discoveries: Discovery[] = []
+  #queues: { readonly settings: Settings; readonly queues: Queues } | undefined
+  #accept: { readonly settings: Settings; readonly list: AcceptList } | undefined
+  #tracer: Tracer | undefined
+  #recorder: OutcomeRecorder | undefined
+
+  constructor(main?: string, options: UserAppOptions = {}) {
+    this.#options = normalizeAppOptions(options)
+    this.main = main
+    this.logger = this.#options.logger ?? new StreamLogger('celery')
+    this.clock = this.#options.clock ?? systemClock
+    this.signals = createAppSignals(this.logger)
+    this.conf = this.#configuration()
+    const settings = (): Settings => this.settings
+    const clientName = `gen${process.pid}@${hostname()}`
+    this.#broker = new AppBroker({ settings, logger: this.logger, clock: this.clock, clientName })
+    this.#results = new AppResults({
+      conf: this.conf,
+      serializers: this.serializers,
+      errorClasses: this.errorClasses,
+      logger: this.logger,
+      clock: this.clock,
+      openChannel: () => this.#broker.channel(),
+    })
+    this.#publisher = new Publisher({
+      settings,
+      queues: () => this.queues,
+      producer: () => this.#broker.producer,
+      serializers: this.serializers,
+      compressions: this.compressions,
+      signals: this.signals,
+      replyTo: () => this.results.replyTo ?? this.oid,
+      origin: clientName,
+      clock: this.clock,
+      logger: this.logger,
+    })
+    for (const task of createBuiltins(this)) this.#tasks.register(task)
+    if (this.#options.setAsCurrent) setCurrentHost(this)
+  }
+
+  // ---------------------------------------------------------------- tasks
+
+  /**
+   * Declares a task: `app.task('tasks.add', (x: number, y: number) => x + y)`, with options in between. With
+   * `bind: true` the function gets the running call (`self`) first. Declaring a name again gives the first task.
+   */
+  task<Args extends readonly unknown[], Output>(
+    name: string,
+    body: (...args: Args) => Output,
+  ): Task<Args, Output>
+  task<Args extends readonly unknown[], Output>(
+    name: string,
+    options: Bound,
+    body: (self: TaskSelf, ...args: Args) => Output,
+  ): Task<Args, Output>
+  task<Args extends readonly unknown[], Output>(
+    name: string,
+    options: Unbound,
+    body: (...args: Args) => Output,
+  ): Task<Args, Output>
+  task<Args extends readonly unknown[], Output>(
+    options: Bound,
+    body: (self: TaskSelf, ...args: Args) => Output,
+  ): Task<Args, Output>
+  task<Args extends readonly unknown[], Output>(
+    options: Unbound,
+    body: (...args: Args) => Output,
+  ): Task<Args, Output>
+  task<Args extends readonly unknown[], Output>(
+    body: (...args: Args) => Output,
+    options?: Unbound,
+  ): Task<Args, Output>
+  task(...declaration: readonly unknown[]): unknown {
+    return this.#declare(readDeclaration(declaration, (name) => this.genTaskName(name)))
+  }
+
+  /** Declares a class-based task; see `TaskBase`. Celery: `register_task`. */
+  registerTask<Args extends readonly unknown[], Output>(
+    task: TaskBase & { run(...args: Args): Output },
+  ): Task<Args, Output> {
+    const { name, options } = task
+    const declared = { name, options, handlers: task, body: task.run }
+    return typedTask(this.#declare(declared, task))
+  }
+
+  /**
+   * A task that runs elsewhere (in Python, say), so that calling it is typed:
+   * `app.remoteTask<[x: number, y: number], number>('py.add', { queue: 'py' })`.
+   */
+  remoteTask<Args extends readonly unknown[] = readonly unknown[], Result = unknown>(
+    name: string,
+    options: TaskPublishOptions & Pick<TaskDeclaration, 'params' | 'input' | 'ignoreResult'> = {},
+  ): Task<Args, Result> {
+    const task = this.#create({ name, options, handlers: {}, body: undefined })
+    if (!this.#tasks.has(name)) this.#tasks.register(task)
+    return typedTask(task)
+  }
+
+  /** The name of a task whose declaration gives none. Override it to name tasks your way. */
+  genTaskName(functionName: string): string {
+    return `${this.main ?? 'tasks'}.${functionName}`
+  }
+
+  get tasks(): TaskRegistry<Task> {
+    for (const [name, declared] of sharedTasks) if (!this.#tasks.has(name)) this.#declare(declared)
+    return this.#tasks
+  }
+
+  /** Names of all tasks, Celery's own included. */
+  get taskNames(): readonly string[] {
+    return this.tasks.names({ builtins: true })
+  }
+
+  // ---------------------------------------------------------------- calling
+
+  /** Sends a call of a task that need not be known here. Celery: `send_task`. */
+  sendTask<Result = unknown>(
+    name: string,
+    args: readonly unknown[] = [],
+    kwargs: Kwargs = {},
+    options: UserCallOptions | Kwargs = {},
+  ): ResultPromise<Result> {
+    if (this.settings.taskAlwaysEager) this.logger.warn('taskAlwaysEager has no effect on sendTask')
+    const task = this.tasks.get(name)
+    return callTask<Result>(this, { name, task, neverEager: true }, args, kwargs, toWireOptions(options))
+  }
+
+  /** A signature of a task by its name, with arguments and options. Celery: `app.signature`. */
+  signature<Result = unknown>(
+    name: string,
+    parts: ApplyOptions & { readonly args?: readonly unknown[]; readonly immutable?: boolean } = {},
+  ): Signature<Anything, Result> {
+    const { args = [], immutable = false, ...rest } = parts
+    const { kwargs = {}, options } = readCall([args, rest])
+    return new Signature(this, { task: name, args, kwargs, options, immutable })
+  }
+
+  /** The result of a call, by its id. Celery: `app.AsyncResult`. */
+  AsyncResult<Result = unknown>(id: string): AsyncResult<Result> {
+    return new AsyncResult(id, this.resultContext)
+  }
+
+  /** The same as `AsyncResult`. */
+  asyncResult<Result = unknown>(id: string): AsyncResult<Result> {
+    return this.AsyncResult(id)
+  }
+
+  /** A group that was saved, by its id; undefined when there is none. Celery: `GroupResult.restore`. */
+  groupResult(id: string): Promise<ResultNode | undefined> {
+    return GroupResult.restore(id, this.resultContext)
+  }
+
+  // ---------------------------------------------------------------- settings and modules
+
+  /** The settings, resolved: one object until one of them changes. */
+  get settings(): Settings {
+    return this.conf.resolved()
+  }
+
+  /** The zone in which times without one are meant. */
+  get timezone(): Timezone {
+    return timezone(this.settings.timezone ?? 'UTC')
+  }
+
+  /** Celery: `config_from_object`. */
+  configFromObject(source: object | string, options?: SourceOptions & { readonly force?: boolean }): void {
+    this.conf.configFromObject(source, options)
+  }
+
+  /** Celery: `config_from_envvar`. */
+  configFromEnvvar(variable: string, options?: SourceOptions & { readonly force?: boolean }): boolean {
+    return this.conf.configFromEnvvar(variable, options)
+  }
+
+  /** Celery: `add_defaults`. */
+  addDefaults(defaults: LazySettings): void {
+    this.conf.addDefaults(defaults)
+  }
+
+  /** Lets the class of an error survive the way through the result backend. See `ErrorClassOptions`. */
+  registerErrorClass(errorClass: ErrorClass, options?: ErrorClassOptions): void {
+    this.errorClasses.register(errorClass, options)
+  }
+
+  /**
+   * Imports the module `tasks` of each package when a worker starts. Packages without one are passed over.
+   * @param relatedName another module; null: the package itself. Celery: `autodiscover_tasks`.
+   */
+  autodiscoverTasks(
+    packages: readonly string[] | (() => readonly string[]),
+    options: { readonly relatedName?: string | null } = {},
+  ): void {
+    this.#discoveries.push({
+      packages,
+      relatedName: options.relatedName === undefined ? 'tasks' : options.relatedName,
+    })
+  }
+
+  /** Imports the modules of `imports`, `include` and `autodiscoverTasks`, and loads the serializers that are needed. */
+  async loadModules(): Promise<void> {
+    const { imports, include, acceptContent, resultAcceptContent, ...more } = this.settings
+    const serializers = [
+      more.taskSerializer,
+      more.resultSerializer,
+      ...acceptContent,
+      ...(resultAcceptContent ?? []),
+    ]
+    await this.serializers.ready(...serializers)
+    await this.signals.importModules.send({ sender: this })
+    for (const name of imports) await importModule(name, 'imports')
+    for (const name of include) await importModule(name, 'include')
+    for (const discovery of this.#discoveries) await discover(discovery)
+    await this.signals.onAfterFinalize.send({ sender: this })
+  }
+
+  // ---------------------------------------------------------------- what tasks, execution and workers need
+
+  get results(): ResultStore {
+    return this.resultContext.store
+  }
+
+  get resultContext(): ResultContext {
+    return this.#results.context
+  }
+
+  /** The queues, made of the settings. */
+  get queues(): Queues {
+    const { settings } = this
+    if (this.#queues?.settings !== settings) this.#queues = { settings, queues: new Queues(settings) }
+    return this.#queues.queues
+  }
+
+  publish(call: TaskCall): Promise<void> {
+    return this.#publisher.publish(call)
+  }
+
+  runEagerly(call: TaskCall): Promise<EagerOutcome> {
+    this.#tracer ??= new Tracer(this.executionHost())
+    return runEagerly({ host: this, tracer: this.#tracer, serializers: this.serializers }, call)
+  }
+
+  pipe(left: AnySignature, right: AnySignature): AnySignature {
+    return pipe(left, right)
+  }
+
+  signatureFrom(signature: unknown): AnySignature {
+    return fromObject(this, signature)
+  }
+
+  executionHost(): ExecutionHost {
+    const { workerDeduplicateSuccessfulTasks: deduplicates } = this.settings
+    return {
+      tasks: this,
+      decodeBody: (body, encoding) => this.#decode(body, encoding),
+      deduplicate: deduplicates ? { max: 1000, expires: 10_800_000 } : undefined,
+    }
+  }
+
+  /** Decodes the body of a message. @throws SerializationError. */
+  decodeBody({ body, headers, properties }: Delivery): unknown {
+    const { contentType, contentEncoding } = properties
+    const compression = headers['compression']
+    return this.#decode(body, {
+      contentType,
+      contentEncoding,
+      compression: typeof compression === 'string' ? compression : undefined,
+    })
+  }
+
+  /** Writes the outcomes of tasks that the process that ran them could not write. */
+  get recorder(): OutcomeRecorder {
+    this.#recorder ??= new OutcomeRecorder(this.executionHost())
+    return this.#recorder
+  }
+
+  /** The settings that workers look at. */
+  get workerSettings(): WorkerSettings {
+    return readWorkerSettings(this.settings)
+  }
+
+  /** When a worker connects again. */
+  get brokerRetry(): BrokerRetry {
+    return readBrokerRetry(this.settings)
+  }
+
+  /** The zone of times in messages that have none. */
+  get naiveOffset(): Timezone {
+    return this.timezone
+  }
+
+  /** The alternatives of the broker. */
+  brokers(purpose: 'read' | 'write'): readonly TransportOptions[] {
+    return this.#broker.candidates(purpose)
+  }
+
+  resolveTransport(url: string): Promise<Transport> {
+    return this.#broker.resolve(url)
+  }
+
+  /** The queues to consume: those selected, else all that are configured, less the excluded. */
+  consumedQueues(
+    options: { readonly select?: readonly string[]; readonly exclude?: readonly string[] } = {},
+  ): readonly Queue[] {
+    this.queues.select(options.select ?? [])
+    this.queues.deselect(options.exclude ?? [])
+    return this.queues.consumeFrom
+  }
+
+  /** How a pool runs tasks: in this process, or in others, which load `module` (`file#export`). */
+  runnerSource({ module }: { readonly module: string | undefined }): RunnerSource {
+    const { brokerUrl, brokerReadUrl, brokerWriteUrl, resultBackend } = this.settings
+    const backend = typeof resultBackend === 'string' ? { resultBackend } : {}
+    return {
+      module: new URL(`./child-runner${path.extname(import.meta.url)}`, import.meta.url).href,
+      init: { app: module ?? '', settings: { brokerUrl, brokerReadUrl, brokerWriteUrl, ...backend } },
+      create: () => Promise.resolve(createTaskRunner(this.executionHost())),
+    }
+  }
+
+  /** Empties queues (default: all that are consumed); settles with the number of messages removed. */
+  async purge(names: readonly string[] = []): Promise<number> {
+    const queues = names.length === 0 ? this.queues.consumeFrom : names.map((name) => this.queues.get(name))
+    const channel = await this.#broker.channel()
+    let removed = 0
+    for (const queue of queues) {
+      await queue.declare(channel)
+      removed += await channel.purge(queue.name)
+    }
+    return removed
+  }
+
+  /** Makes it the app that is meant where none is named. Celery: `set_current`, `set_default`. */
+  setCurrent(): void {
+    setCurrentHost(this)
+  }
+
+  /** Waits for what is being published and stored, then disconnects. Using the app again connects again. */
+  async close(): Promise<void> {
+    await this.#results.close()
+    await this.#broker.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #configuration(): Configuration {
+    const { settings, configSource, namespace, useDefaultConfigModule } = this.#options
+    const { onConfigure, onAfterConfigure } = this.signals
+    const conf = new Configuration(settings, {
+      useDefaultModule: useDefaultConfigModule,
+      beforeLoad: () => void onConfigure.send({ sender: this }),
+      afterLoad: () => void onAfterConfigure.send({ sender: this, source: conf }),
+    })
+    if (configSource !== undefined) conf.configFromObject(configSource, { namespace })
+    return conf
+  }
+
+  /** The new task; or the one of that name, if there is one that is more than a name. */
+  #declare(declared: DeclaredTask, instance?: object): Task {
+    const known = this.#tasks.get(declared.name)
+    if (known?.runnable === true) {
+      if (known.body !== declared.body) {
+        this.logger.warn(`There is a task called '${declared.name}' already: the second one is ignored`)
+      }
+      return known
+    }
+    if (known !== undefined) this.#tasks.unregister(known)
+    const task = this.#create(declared, instance)
+    this.#tasks.register(task)
+    return task
+  }
+
+  #create(declared: Omit<TaskParts, 'host' | 'instance' | 'strictTyping'>, instance?: object): Task {
+    return createTask({ ...declared, host: this, instance, strictTyping: this.#options.strictTyping })
+  }
+
+  #decode(body: Uint8Array, { contentType, contentEncoding, compression }: BodyEncoding): unknown {
+    const { settings } = this
+    if (this.#accept?.settings !== settings) {
+      this.#accept = { settings, list: this.serializers.acceptList(settings.acceptContent) }
+    }
+    const plain = compression === undefined ? body : this.compressions.decompress(body, compression)
+    return this.serializers.decode(plain, contentType, contentEncoding, this.#accept.list)
+  }
+}

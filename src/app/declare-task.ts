@@ -1,0 +1,64 @@
+/** Reading the ways to declare a task: name, options and body in the combinations that `app.task` takes. */
+import { ImproperlyConfigured } from '../errors.ts'
+import type { UserTaskOptions } from '../task/options.ts'
+import type { TaskHandlers } from '../task/ports.ts'
+import { isPlainObject } from '../util/is-record.ts'
+
+/** Options of a task together with what is called around its runs. */
+export type TaskDeclaration = UserTaskOptions & TaskHandlers
+
+/** A task as it was declared. */
+export interface DeclaredTask {
+  readonly name: string
+  readonly options: UserTaskOptions
+  readonly handlers: TaskHandlers
+  readonly body: (...args: never[]) => unknown
+}
+
+const HANDLERS = ['beforeStart', 'onSuccess', 'onRetry', 'onFailure', 'afterReturn'] as const
+
+/**
+ * Reads the arguments of `app.task`: `(name, body)`, `(name, options, body)`, `(options, body)` or `(body, options?)`.
+ * @param nameOf makes a name of that of the function when none is given; undefined: one must be.
+ * @throws TypeError, ImproperlyConfigured.
+ */
+export function readDeclaration(
+  declaration: readonly unknown[],
+  nameOf: ((functionName: string) => string) | undefined,
+): DeclaredTask {
+  const body = declaration.find(isFunction)
+  const given = declaration.find((part) => typeof part === 'string')
+  const options = declaration.find(isPlainObject) ?? {}
+  if (body === undefined) throw new TypeError("A task needs a function: app.task('name', (x) => …)")
+  const declared = readOptions(options)
+  const own = given ?? declared.options.name
+  const name = typeof own === 'string' && own !== '' ? own : nameFrom(body, nameOf)
+  return { ...declared, name, body }
+}
+
+function nameFrom(
+  body: (...args: never[]) => unknown,
+  nameOf: ((functionName: string) => string) | undefined,
+): string {
+  if (body.name === '' || nameOf === undefined) {
+    throw new ImproperlyConfigured(
+      "A task needs a name by which others call it: app.task('proj.tasks.add', …)",
+    )
+  }
+  return nameOf(body.name)
+}
+
+function readOptions(given: TaskDeclaration): Pick<DeclaredTask, 'options' | 'handlers'> {
+  const options: Record<string, unknown> = { ...given }
+  const handlers: Record<string, unknown> = {}
+  for (const name of HANDLERS) {
+    if (given[name] === undefined) continue
+    handlers[name] = given[name]
+    delete options[name]
+  }
+  return { options, handlers }
+}
+
+function isFunction(value: unknown): value is (...args: never[]) => unknown {
+  return typeof value === 'function'
+}

@@ -1,0 +1,315 @@
+/**
+ * From a call to a message with the broker: route, encode, publish. Celery: `app.amqp.send_task_message`.
+ *
+ * What the calls of a task have in common (route, header template, serializer, properties) is worked out once and kept
+ * until a setting changes; a call without options of its own costs little more than the encoding of its arguments.
+ */
+import type { Settings } from '../config/settings.ts'
+import { Broadcast } from '../messaging/broadcast.ts'
+import type { CompressionRegistry } from '../messaging/compression.ts'
+import type { DeliveryMode, Queue } from '../messaging/entity.ts'
+import { numericMode } from '../messaging/entity.ts'
+import type { MessageProperties, OutgoingMessage } from '../messaging/message.ts'
+import type { Producer, PublishOptions } from '../messaging/producer.ts'
+import type { SerializerRegistry } from '../messaging/serialization/registry.ts'
+import type { EncodedTask, TaskTemplate } from '../protocol/task-message.ts'
+import { createTaskTemplate, encodeTaskMessage, encodeTaskMessageV1 } from '../protocol/task-message.ts'
+import type { TaskCall, TaskSignals, WireOptions } from '../task/ports.ts'
+import type { Clock } from '../util/clock.ts'
+import { isRecord } from '../util/is-record.ts'
+import { parseIsoDate } from '../util/iso8601.ts'
+import type { Logger } from '../util/logger.ts'
+import { reprArgs, reprKwargs } from '../util/repr.ts'
+import type { CallFields } from './call-fields.ts'
+import { OptionReader, readCallFields, readProperties } from './call-fields.ts'
+import { destinationOf, routeCall } from './destination.ts'
+import { intervalPolicy } from './publish-retry.ts'
+import type { QueueSettings, Queues } from './queues.ts'
+import type { Routes } from './routes.ts'
+import { readRoutes } from './routes.ts'
+
+/** The settings that publishing looks at. */
+export type PublisherSettings = QueueSettings &
+  Pick<
+    Settings,
+    | 'taskRoutes'
+    | 'taskSerializer'
+    | 'taskCompression'
+    | 'taskDefaultDeliveryMode'
+    | 'taskProtocol'
+    | 'taskPublishRetry'
+    | 'taskPublishRetryPolicy'
+  >
+
+/** What a `Publisher` works with. */
+export interface PublisherOptions {
+  /** The settings as they are now; another object when they have changed. */
+  readonly settings: () => PublisherSettings
+  readonly queues: () => Queues
+  readonly producer: () => Producer
+  readonly serializers: SerializerRegistry
+  readonly compressions: CompressionRegistry
+  readonly signals: TaskSignals
+  /** Where this client awaits results: the `reply_to` of its messages. */
+  readonly replyTo: () => string
+  /** Who sends, `gen<pid>@<host>`. */
+  readonly origin: string
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/** What all calls with the same options have in common. */
+interface Plan {
+  readonly template: TaskTemplate
+  readonly publish: PublishOptions
+  readonly serializer: string
+  readonly compression: string | undefined
+  readonly deliveryMode: 1 | 2
+  /** Without those that depend on the time. */
+  readonly properties: MessageProperties
+  readonly options: WireOptions
+  /** Nothing in the options is about this call alone. */
+  readonly plain: boolean
+}
+
+/** See the module's description. */
+export class Publisher {
+  readonly #options: PublisherOptions
+  #settings: PublisherSettings | undefined
+  #routes: Promise<Routes> | undefined
+  /** By the options of a task, which are the same object for all its calls without options. */
+  #plans = new WeakMap<WireOptions, Plan>()
+
+  constructor(options: PublisherOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Publishes a call; settles when the broker has the message.
+   * @throws TypeError or RangeError for options that cannot be; EncodeError; QueueNotFound; OperationalError.
+   */
+  publish(call: TaskCall): Promise<void> {
+    this.#refresh()
+    const plan = this.#plans.get(call.options)
+    return plan === undefined ? this.#plan(call) : this.#send(plan, call)
+  }
+
+  /** Forgets what was derived from settings that have changed. */
+  #refresh(): void {
+    const settings = this.#options.settings()
+    if (settings === this.#settings) return
+    this.#settings = settings
+    this.#routes = undefined
+    this.#plans = new WeakMap()
+  }
+
+  async #plan(call: TaskCall): Promise<void> {
+    const settings = this.#options.settings()
+    this.#routes ??= readRoutes(settings.taskRoutes)
+    const routes = await this.#routes
+    const plan = makePlan(this.#options, settings, routes, call)
+    await this.#options.serializers.ready(plan.serializer)
+    const own = call.task?.options.publish
+    if (plan.plain && routes.byNameOnly && call.options === own && settings === this.#settings) {
+      this.#plans.set(call.options, plan)
+    }
+    await this.#send(plan, call)
+  }
+
+  #send(plan: Plan, call: TaskCall): Promise<void> {
+    const { signals } = this.#options
+    const now = plan.plain ? 0 : this.#options.clock.now()
+    const fields = plan.plain ? undefined : readCallFields(plan.options, now)
+    const task = this.#encode(plan, call, fields)
+    const properties =
+      fields === undefined ? plan.properties : readProperties(plan.options, fields.expires, now)
+    if (fields?.expires !== undefined) this.#warnIfPast(call, fields.expires, now)
+    const observed =
+      signals.beforeTaskPublish.hasReceivers ||
+      signals.afterTaskPublish.hasReceivers ||
+      signals.taskSent.hasReceivers
+    if (observed) return this.#sendObserved(plan, call, task, properties)
+    return this.#options.producer().publish(this.#message(plan, task, properties), plan.publish)
+  }
+
+  #encode(plan: Plan, call: TaskCall, fields: CallFields | undefined): EncodedTask {
+    const { id, args, kwargs } = call
+    const encode = this.#settings?.taskProtocol === 1 ? encodeTaskMessageV1 : encodeTaskMessage
+    if (fields === undefined) {
+      return encode(plan.template, {
+        id,
+        args,
+        kwargs,
+        argsrepr: reprArgs(args),
+        kwargsrepr: reprKwargs(kwargs),
+        replyTo: this.#options.replyTo(),
+      })
+    }
+    return encode(plan.template, {
+      ...fields,
+      id,
+      args,
+      kwargs,
+      argsrepr: fields.argsrepr ?? reprArgs(args),
+      kwargsrepr: fields.kwargsrepr ?? reprKwargs(kwargs),
+      replyTo: fields.replyTo ?? this.#options.replyTo(),
+    })
+  }
+
+  #message(plan: Plan, task: EncodedTask, properties: MessageProperties): OutgoingMessage {
+    const { serializers, compressions } = this.#options
+    const encoded = serializers.encode(task.body, plan.serializer)
+    let { body } = encoded
+    if (plan.compression !== undefined) {
+      const compressed = compressions.compress(body, plan.compression)
+      body = compressed.body
+      task.headers['compression'] = compressed.contentType
+    }
+    return {
+      body,
+      headers: task.headers,
+      properties: {
+        ...properties,
+        contentType: encoded.contentType,
+        contentEncoding: encoded.contentEncoding,
+        deliveryMode: plan.deliveryMode,
+        correlationId: task.correlationId,
+        replyTo: task.replyTo,
+      },
+    }
+  }
+
+  /** Somebody listens: receivers may change the message before it goes. */
+  async #sendObserved(
+    plan: Plan,
+    call: TaskCall,
+    task: EncodedTask,
+    properties: MessageProperties,
+  ): Promise<void> {
+    const { signals, producer } = this.#options
+    const { exchange, routingKey } = plan.publish.target
+    const changeable: Record<string, unknown> = {
+      ...properties,
+      correlationId: task.correlationId,
+      replyTo: task.replyTo,
+    }
+    const sender = call.name
+    const common = { sender, body: task.body, headers: task.headers, exchange, routingKey }
+    if (signals.beforeTaskPublish.hasReceivers) {
+      const { retry } = plan.publish
+      await signals.beforeTaskPublish.send({ ...common, properties: changeable, retryPolicy: retry })
+    }
+    const message = this.#message(plan, task, properties)
+    await producer().publish(
+      { ...message, properties: { ...message.properties, ...changeable } },
+      plan.publish,
+    )
+    if (signals.afterTaskPublish.hasReceivers) await signals.afterTaskPublish.send(common)
+    if (signals.taskSent.hasReceivers) {
+      const { id: taskId, args, kwargs } = call
+      const { eta, group } = task.headers
+      await signals.taskSent.send({
+        sender,
+        taskId,
+        task: sender,
+        args,
+        kwargs,
+        eta: typeof eta === 'string' ? eta : null,
+        taskset: typeof group === 'string' ? group : null,
+      })
+    }
+  }
+
+  #warnIfPast({ id }: TaskCall, expires: Date | string, now: number): void {
+    const at = typeof expires === 'string' ? parseIsoDate(expires) : expires
+    const late = now - at.getTime()
+    if (late <= 0) return
+    this.#options.logger.warn(
+      `Task ${id} expired ${late / 1000} s before it was sent: the broker drops it unless a worker takes it at once`,
+    )
+  }
+}
+
+/** Works out what the calls with these options have in common. */
+function makePlan(
+  { queues, origin }: PublisherOptions,
+  settings: PublisherSettings,
+  routes: Routes,
+  call: TaskCall,
+): Plan {
+  const read = new OptionReader(call.options)
+  const name = read.text('route_name') ?? call.name
+  const routed = routeCall(queues(), routes, { ...call, name })
+  const { options, queue } = routed
+  const given = new OptionReader(options)
+  const { exchange, routingKey } = destinationOf(routed, queues().defaultExchange)
+  const template = createTaskTemplate({
+    task: call.name,
+    origin,
+    ignoreResult: options['ignore_result'] === true,
+    timeLimit: given.milliseconds('time_limit'),
+    softTimeLimit: given.milliseconds('soft_time_limit'),
+    shadow: given.text('shadow'),
+  })
+  const { mandatory } = options
+  const target =
+    typeof mandatory === 'boolean' ? { exchange, routingKey, mandatory } : { exchange, routingKey }
+  return {
+    template,
+    publish: {
+      target,
+      declare: queue === undefined || queue instanceof Broadcast ? [] : [queue],
+      retry: retryOf(given, settings),
+      timeout: given.milliseconds('timeout'),
+    },
+    serializer: given.text('serializer') ?? settings.taskSerializer,
+    compression: given.text('compression') ?? settings.taskCompression ?? undefined,
+    deliveryMode: deliveryModeOf(options['delivery_mode'], queue, settings),
+    properties: { priority: 0, ...readProperties(options, undefined, 0) },
+    options,
+    plain: isPlain(options),
+  }
+}
+
+/** Options that say nothing about a single call. */
+const COMMON: ReadonlySet<string> = new Set([
+  'queue',
+  'routing_key',
+  'exchange',
+  'exchange_type',
+  'priority',
+  'serializer',
+  'delivery_mode',
+  'compression',
+  'time_limit',
+  'soft_time_limit',
+  'immediate',
+  'mandatory',
+  'ignore_result',
+  'retry',
+  'retry_policy',
+  'timeout',
+])
+
+function isPlain(options: WireOptions): boolean {
+  for (const name in options) {
+    if (!COMMON.has(name)) return false
+  }
+  return true
+}
+
+function deliveryModeOf(given: unknown, queue: Queue | undefined, settings: PublisherSettings): 1 | 2 {
+  const mode = isDeliveryMode(given) ? given : undefined
+  return numericMode(mode ?? queue?.exchange?.deliveryMode ?? settings.taskDefaultDeliveryMode) ?? 2
+}
+
+function isDeliveryMode(value: unknown): value is DeliveryMode {
+  return value === 1 || value === 2 || value === 'transient' || value === 'persistent'
+}
+
+function retryOf(read: OptionReader, settings: PublisherSettings): PublishOptions['retry'] {
+  const { retry, retry_policy: policy } = read.options
+  if (retry === undefined && policy === undefined) return undefined
+  if (retry === false || (retry !== true && !settings.taskPublishRetry)) return false
+  return intervalPolicy({ ...settings.taskPublishRetryPolicy, ...(isRecord(policy) ? policy : {}) })
+}
