@@ -24,7 +24,10 @@ import { KeyValueChords } from './key-value-chords.ts'
 import { KeyValueKeys } from './key-value-keys.ts'
 
 interface PendingSave {
-  readonly meta: ResultMeta
+  readonly id: string
+  readonly status: string
+  readonly key: string
+  readonly document: Uint8Array
   readonly expires: number | undefined
 }
 
@@ -75,7 +78,19 @@ export class KeyValueBackend implements Backend {
 
   save(meta: ResultMeta, { expires }: SaveOptions): Promise<void> {
     if (this.#closing !== undefined) return Promise.reject(closed())
-    return this.#saves.add({ meta, expires })
+    const { task_id: id, status } = meta
+    try {
+      // Here, and not with its batch: what cannot be written must not hold up the others.
+      return this.#saves.add({
+        id,
+        status,
+        key: this.#keys.task(id),
+        document: this.#codec.encode(meta),
+        expires,
+      })
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   async load(ids: readonly string[]): Promise<readonly (ResultMeta | undefined)[]> {
@@ -109,20 +124,19 @@ export class KeyValueBackend implements Backend {
 
   /** Reads what is there first, since a result that is there must stay. */
   async #saveAll(batch: readonly PendingSave[]): Promise<void> {
-    const ids = [...new Set(batch.map(({ meta }) => meta.task_id))]
+    const keys = new Map(batch.map(({ id, key }) => [id, key]))
+    const ids = [...keys.keys()]
     const what = list(ids)
-    const keys = ids.map((id) => this.#keys.task(id))
-    const stored = await this.#storing(what, this.#store.getMany(keys))
+    const stored = await this.#storing(what, this.#store.getMany([...keys.values()]))
     const current = new Map(ids.map((id, index) => [id, this.#statusOf(stored[index], id)]))
     const last = new Map<string, PendingSave>()
     for (const save of batch) {
-      const { task_id: id, status } = save.meta
-      if (current.get(id) === SUCCESS) continue
-      current.set(id, status)
-      last.set(id, save)
+      if (current.get(save.id) === SUCCESS) continue
+      current.set(save.id, save.status)
+      last.set(save.id, save)
     }
-    const writes = [...last.values()].map(({ meta, expires }) =>
-      this.#store.set(this.#keys.task(meta.task_id), this.#codec.encode(meta), { ttl: expires }),
+    const writes = [...last.values()].map(({ key, document, expires }) =>
+      this.#store.set(key, document, { ttl: expires }),
     )
     await this.#storing(what, Promise.all(writes))
   }
@@ -137,9 +151,10 @@ export class KeyValueBackend implements Backend {
   }
 
   async #loadGroup(id: string): Promise<readonly unknown[] | undefined> {
+    const key = this.#keys.group(id)
     let value: Uint8Array | undefined
     try {
-      value = await this.#store.get(this.#keys.group(id))
+      value = await this.#store.get(key)
     } catch (error) {
       throw new BackendGetMetaError(`Group ${id} could not be read: ${messageOf(error)}`, { cause: error })
     }

@@ -102,7 +102,7 @@ export class KeyValueChords implements ChordStore {
       const part = readPart(this.#options.codec.decode(value), groupId)
       if (!parts.has(part.id)) parts.set(part.id, part)
     }
-    if (size !== undefined && parts.size < size) {
+    if (parts.size < (size ?? counted)) {
       for (const part of await this.#partsOfGroup(groupId)) if (!parts.has(part.id)) parts.set(part.id, part)
     }
     return [...parts.values()].sort((one, other) => one.index - other.index)
