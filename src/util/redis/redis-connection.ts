@@ -86,7 +86,7 @@ export class RedisConnection {
   }
 
   /** Like `sendAll`; texts in the reply stay bytes. */
-  async sendForBytes(name: string, args: readonly (string | number)[]): Promise<unknown> {
+  async sendForBytes(name: string, args: readonly (string | number | Buffer)[]): Promise<unknown> {
     try {
       return await this.#client.callBuffer(name, [...args])
     } catch (error) {
@@ -111,16 +111,30 @@ export class RedisConnection {
 
   /** Runs a script, which is sent along when the server doesn't know it. */
   async run(
-    { lua, sha }: RedisScript,
+    script: RedisScript,
     keys: readonly string[],
     args: readonly (string | number | Buffer)[],
   ): Promise<unknown> {
     try {
-      return await this.#client.call('EVALSHA', [sha, keys.length, ...keys, ...args])
+      return await this.#client.call('EVALSHA', [script.sha, keys.length, ...keys, ...args])
     } catch (error) {
-      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw this.#failure(error)
+      if (!isUnknownScript(error)) throw this.#failure(error)
     }
-    return this.sendAll('EVAL', [lua, keys.length, ...keys, ...args])
+    return this.sendAll('EVAL', [script.lua, keys.length, ...keys, ...args])
+  }
+
+  /** Like `run`; texts in the reply stay bytes. */
+  async runForBytes(
+    script: RedisScript,
+    keys: readonly string[],
+    args: readonly (string | number | Buffer)[],
+  ): Promise<unknown> {
+    try {
+      return await this.#client.callBuffer('EVALSHA', [script.sha, keys.length, ...keys, ...args])
+    } catch (error) {
+      if (!isUnknownScript(error)) throw this.#failure(error)
+    }
+    return this.sendForBytes('EVAL', [script.lua, keys.length, ...keys, ...args])
   }
 
   /** Hears what comes on subscribed channels and patterns, as bytes. */
@@ -255,6 +269,10 @@ export async function credentialsOf(target: RedisTarget): Promise<RedisCredentia
     )
   }
   return provider()
+}
+
+function isUnknownScript(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('NOSCRIPT')
 }
 
 function toArgument(value: RedisValue): string | number | Buffer {

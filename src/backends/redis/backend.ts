@@ -1,0 +1,167 @@
+/** Redis as a result backend, on Celery's layout: Python and we read each other's results. */
+import { BackendGetMetaError } from '../../errors.ts'
+import type { ResultMeta } from '../../protocol/result-meta.ts'
+import type { Clock } from '../../util/clock.ts'
+import { systemClock } from '../../util/clock.ts'
+import { isRecord } from '../../util/is-record.ts'
+import type {
+  Backend,
+  BackendFeatures,
+  BackendOptions,
+  ChordStore,
+  GroupStore,
+  GroupTuple,
+  ResultCodec,
+  ResultWatch,
+  SaveOptions,
+} from '../backend.ts'
+import type { RedisBackendOptions } from './redis-backend-options.ts'
+import { redisBackendOptions } from './redis-backend-options.ts'
+import { RedisChords } from './redis-chords.ts'
+import { RedisLink } from './redis-link.ts'
+import { RedisResultKeys } from './redis-result-keys.ts'
+import { RedisResultWatcher } from './redis-result-watcher.ts'
+import { ResultWriter, secondsOf } from './result-writer.ts'
+
+/** Keys that are read or removed with one command. */
+const BATCH = 500
+
+/**
+ * Makes the backend of `redis://`, `rediss://`, `redis+socket://` and `sentinel://`. It connects when it is first used,
+ * and again when the connection was lost. Needs the package `ioredis`.
+ *
+ * @throws ImproperlyConfigured for unknown options and unusable values.
+ */
+export async function createRedisBackend(options: BackendOptions): Promise<Backend> {
+  const warn = options.warn ?? (() => undefined)
+  const resolved = redisBackendOptions(options)
+  for (const warning of resolved.target.warnings) warn(warning)
+  return new RedisBackend(resolved, { codec: options.codec, warn, clock: systemClock })
+}
+
+/** What a `RedisBackend` works with besides its options. */
+export interface RedisBackendContext {
+  readonly codec: ResultCodec
+  readonly clock: Clock
+  readonly warn: (message: string) => void
+}
+
+/** See the module's description. */
+export class RedisBackend implements Backend {
+  readonly features: BackendFeatures = { persistent: true, autoExpire: true, nativeJoin: true, groups: true }
+  readonly groups: GroupStore
+  readonly chords: ChordStore
+  readonly #codec: ResultCodec
+  readonly #keys: RedisResultKeys
+  readonly #link: RedisLink
+  readonly #writer: ResultWriter
+  readonly #watcher: RedisResultWatcher
+  #closing: Promise<void> | undefined
+
+  /** Use `createRedisBackend`. */
+  constructor(options: RedisBackendOptions, { codec, clock, warn }: RedisBackendContext) {
+    const keys = new RedisResultKeys(options.keyPrefix)
+    const link = new RedisLink({ options, clock, warn })
+    this.#codec = codec
+    this.#keys = keys
+    this.#link = link
+    this.#writer = new ResultWriter({ link, codec })
+    this.#watcher = new RedisResultWatcher({
+      options,
+      keys,
+      decode: (bytes) => metaOf(codec.decode(bytes)),
+      load: (ids) => this.load(ids),
+      clock,
+      warn,
+    })
+    this.chords = new RedisChords({ link, keys, codec, ordered: options.orderedChords })
+    this.groups = {
+      save: (id, group, { expires }) => this.#saveGroup(id, group, expires),
+      load: (id) => this.#loadGroup(id),
+      forget: async (id) => {
+        await link.run((connection) => connection.send('DEL', keys.group(id)))
+      },
+    }
+  }
+
+  async save(meta: ResultMeta, { expires }: SaveOptions): Promise<void> {
+    await this.#writer.save(this.#keys.task(meta.task_id), meta, expires)
+  }
+
+  async load(ids: readonly string[]): Promise<readonly (ResultMeta | undefined)[]> {
+    const keys = ids.map((id) => this.#keys.task(id))
+    const metas: (ResultMeta | undefined)[] = []
+    for (let from = 0; from < keys.length; from += BATCH) {
+      const some = keys.slice(from, from + BATCH)
+      const documents = await this.#read('MGET', some)
+      for (const [index, key] of some.entries()) metas.push(this.#decode(key, documents[index]))
+    }
+    return metas
+  }
+
+  async forget(ids: readonly string[]): Promise<void> {
+    const keys = ids.map((id) => this.#keys.task(id))
+    for (let from = 0; from < keys.length; from += BATCH) {
+      const some = keys.slice(from, from + BATCH)
+      await this.#link.run((connection) => connection.sendAll('DEL', some))
+    }
+  }
+
+  watch(deliver: (meta: ResultMeta) => void): ResultWatch {
+    return this.#watcher.watch(deliver)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await this.#writer.drain()
+    await Promise.all([this.#watcher.close(), this.#link.close()])
+  }
+
+  async #saveGroup(id: string, group: GroupTuple, expires: number | undefined): Promise<void> {
+    const document = this.#codec.encode({ result: group })
+    const ttl = expires === undefined ? [] : (['EX', secondsOf(expires)] as const)
+    await this.#link.run((connection) => connection.send('SET', this.#keys.group(id), document, ...ttl))
+  }
+
+  async #loadGroup(id: string): Promise<GroupTuple | undefined> {
+    const key = this.#keys.group(id)
+    const [document] = await this.#read('MGET', [key])
+    if (!(document instanceof Uint8Array)) return undefined
+    const group = this.#codec.decode(document)
+    if (isRecord(group) && Array.isArray(group['result'])) return group['result']
+    throw new BackendGetMetaError(`What is stored as ${key} is no group`)
+  }
+
+  async #read(command: string, keys: readonly string[]): Promise<readonly unknown[]> {
+    try {
+      const reply = await this.#link.run((connection) => connection.sendForBytes(command, keys))
+      return Array.isArray(reply) ? reply : []
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause)
+      throw new BackendGetMetaError(`Results could not be read: ${reason}`, { cause })
+    }
+  }
+
+  #decode(key: string, document: unknown): ResultMeta | undefined {
+    if (!(document instanceof Uint8Array)) return undefined
+    try {
+      return metaOf(this.#codec.decode(document))
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause)
+      throw new BackendGetMetaError(`What is stored as ${key} cannot be read: ${reason}`, { cause })
+    }
+  }
+}
+
+function metaOf(value: unknown): ResultMeta {
+  if (isMeta(value)) return value
+  throw new TypeError('it is no result, with task_id and status')
+}
+
+function isMeta(value: unknown): value is ResultMeta {
+  return isRecord(value) && typeof value['task_id'] === 'string' && typeof value['status'] === 'string'
+}

@@ -1,0 +1,88 @@
+import { BackendGetMetaError } from '../../errors.ts'
+import type { ChordPart, ChordStore, ResultCodec } from '../backend.ts'
+import type { RedisLink } from './redis-link.ts'
+import type { RedisResultKeys } from './redis-result-keys.ts'
+import { ADD_PART } from './redis-result-scripts.ts'
+import { secondsOf } from './result-writer.ts'
+
+/** What `RedisChords` works with. */
+export interface RedisChordsOptions {
+  readonly link: RedisLink
+  readonly keys: RedisResultKeys
+  readonly codec: ResultCodec
+  /** Whether parts are kept in the order of the header, or in that in which they come. Celery: `result_chord_ordered`. */
+  readonly ordered: boolean
+}
+
+/**
+ * Parts of chords' headers as Celery keeps them, so that Python and we can finish a chord together: `.j` has the parts
+ * (`[1, task id, state, result]`, scored by their place), `.s` the size, `.t` what was added to it.
+ */
+export class RedisChords implements ChordStore {
+  readonly #options: RedisChordsOptions
+
+  constructor(options: RedisChordsOptions) {
+    this.#options = options
+  }
+
+  async setSize(
+    groupId: string,
+    size: number,
+    { expires }: { readonly expires: number | undefined },
+  ): Promise<void> {
+    const [, , key] = this.#options.keys.chord(groupId)
+    const ttl = expires === undefined ? [] : (['EX', secondsOf(expires)] as const)
+    await this.#options.link.run((connection) => connection.send('SET', key, size, ...ttl))
+  }
+
+  async add(
+    groupId: string,
+    { index, id, state, result }: ChordPart,
+    { expires, size }: { readonly expires: number | undefined; readonly size: number | undefined },
+  ): Promise<{ readonly complete: boolean; readonly count: number; readonly size: number | undefined }> {
+    const { link, keys, codec, ordered } = this.#options
+    const part = Buffer.from(codec.encode([1, id, state, result]))
+    const score = ordered ? (Number.isFinite(index) ? index : '+inf') : ''
+    const ttl = expires === undefined ? '' : secondsOf(expires)
+    const args = [part, score, id, ttl, size ?? '']
+    const reply = await link.run((connection) => connection.run(ADD_PART, keys.chord(groupId), args))
+    const [complete, count, total] = Array.isArray(reply) ? reply : []
+    return { complete: complete === 1, count: Number(count), size: total === '' ? undefined : Number(total) }
+  }
+
+  async collect(groupId: string): Promise<readonly ChordPart[]> {
+    const { link, keys, ordered } = this.#options
+    const [key] = keys.chord(groupId)
+    const reply = await link.run((connection) => {
+      return ordered
+        ? connection.sendForBytes('ZRANGE', [key, 0, -1, 'WITHSCORES'])
+        : connection.sendForBytes('LRANGE', [key, 0, -1])
+    })
+    const entries: readonly unknown[] = Array.isArray(reply) ? reply : []
+    if (!ordered) return entries.map((entry, index) => this.#decode(groupId, entry, index))
+    const parts: ChordPart[] = []
+    for (let at = 0; at < entries.length; at += 2) {
+      const score = String(entries[at + 1])
+      parts.push(
+        this.#decode(groupId, entries[at], score === 'inf' ? Number.POSITIVE_INFINITY : Number(score)),
+      )
+    }
+    return parts
+  }
+
+  async forget(groupId: string): Promise<void> {
+    const { link, keys } = this.#options
+    await link.run((connection) => connection.send('DEL', ...keys.chord(groupId)))
+  }
+
+  #decode(groupId: string, entry: unknown, index: number): ChordPart {
+    const part = entry instanceof Uint8Array ? this.#options.codec.decode(entry) : undefined
+    if (Array.isArray(part)) {
+      const [, id, state, result] = part
+      if (typeof id === 'string' && typeof state === 'string') return { index, id, state, result }
+    }
+    throw new BackendGetMetaError(
+      `A part of chord ${groupId} is not [1, task id, state, result]: ${String(entry)}`,
+    )
+  }
+}
