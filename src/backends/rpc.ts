@@ -58,6 +58,7 @@ class RpcBackend implements Backend {
   }
 
   async save(meta: ResultMeta, { replyTo }: SaveOptions): Promise<void> {
+    this.#closing.signal.throwIfAborted()
     // The caller wants no result, or is no rpc client.
     if (replyTo === undefined || replyTo === '') return
     const sent = this.#send(this.#messageOf(meta), replyTo, meta.task_id)
@@ -70,6 +71,7 @@ class RpcBackend implements Backend {
   }
 
   async load(ids: readonly string[]): Promise<readonly (ResultMeta | undefined)[]> {
+    this.#closing.signal.throwIfAborted()
     return ids.map((id) => this.#results.get(id))
   }
 
@@ -204,8 +206,7 @@ class RpcBackend implements Backend {
   #receive(delivery: Delivery): void {
     const meta = this.#read(delivery)
     if (meta === undefined) return
-    const known = this.#results.get(meta.task_id)
-    if (known?.status === SUCCESS && meta.status !== SUCCESS) return
+    if (this.#results.get(meta.task_id)?.status === SUCCESS) return
     this.#results.set(meta.task_id, meta)
     for (const { ids, deliver } of this.#watchers) {
       if (ids.has(meta.task_id)) deliver(meta)

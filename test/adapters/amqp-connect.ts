@@ -1,6 +1,7 @@
 import type { Channel, TransportConnection, TransportOptions } from '../../src/messaging/transport.ts'
 import { amqpTransport } from '../../src/messaging/transports/amqp/transport.ts'
 import type { CleanupContext } from '../support/cleanup.ts'
+import { onCleanup } from '../support/cleanup.ts'
 
 /** Options to connect with, as an app would make them. */
 export function transportOptions(url: string, more: Partial<TransportOptions> = {}): TransportOptions {
@@ -22,7 +23,11 @@ export async function connect(
   more: Partial<TransportOptions> = {},
 ): Promise<TransportConnection> {
   const connection = await amqpTransport.connect(transportOptions(url, more))
-  t.after(() => connection.close())
+  onCleanup(
+    t,
+    () => connection.close(),
+    () => undefined,
+  )
   return connection
 }
 
