@@ -178,7 +178,7 @@ export class SqliteFile {
     this.#tables.add(tables)
   }
 
-  /** A prepared statement, the same for the same text. */
+  /** A prepared statement, the same for the same text. @throws ConnectionError */
   prepare(sql: string): StatementSync {
     let statement = this.#statements.get(sql)
     if (statement === undefined) {
@@ -201,7 +201,7 @@ export class SqliteFile {
    * @param options `announce`: wake those who wait with `onChange`, in this process (others notice by themselves).
    */
   write<T>(work: () => T, { announce = false }: { readonly announce?: boolean } = {}): Promise<T> {
-    if (this.#closed.settled) return Promise.reject(new ConnectionError(`${this.path} is closed`))
+    if (this.#closed.settled) return Promise.reject(this.#refusal())
     const write = new Write(work, announce)
     this.#writes.push(write)
     this.#writing ??= this.#writeAll()
@@ -306,11 +306,16 @@ export class SqliteFile {
   }
 
   #explained<T>(work: () => T): T {
+    if (this.#closed.settled) throw this.#refusal()
     try {
       return work()
     } catch (error) {
       throw explainSqliteError(error, this.path, BLOCKING_WAIT_MS)
     }
+  }
+
+  #refusal(): ConnectionError {
+    return new ConnectionError(`${this.path} is closed: open it again`)
   }
 
   /** Who writes into a file that was deleted writes into nothing, and does not even notice. */
