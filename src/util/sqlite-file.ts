@@ -198,7 +198,7 @@ export class SqliteFile {
    * undone, so it must do nothing but call statements. Settles after the commit. Rejects with `ConnectionError`, or with
    * what `work` throws; then nothing of it has happened.
    *
-   * @param options `announce`: wake those who wait with `onChange`, in this process (others notice by themselves).
+   * @param options `announce`: wake those who wait with `onChange`, in this process and others.
    */
   write<T>(work: () => T, { announce = false }: { readonly announce?: boolean } = {}): Promise<T> {
     if (this.#closed.settled) return Promise.reject(this.#refusal())
@@ -284,7 +284,9 @@ export class SqliteFile {
     }
     if (this.#alone > 0) this.#alone--
     for (const write of carriedOut) write.settle()
-    if (carriedOut.some(({ announce }) => announce)) this.#announce()
+    if (!carriedOut.some(({ announce }) => announce)) return
+    this.#wake.ring()
+    this.#announce()
   }
 
   /** The transaction failed: at `culprit`, or at its commit. */

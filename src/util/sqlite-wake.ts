@@ -2,14 +2,17 @@
  * Tells when another process has changed an SQLite database, without asking all the time.
  *
  * Who commits writes to the `-wal` file, so that is watched; SQLite's `data_version` then says whether it was somebody
- * else. In case an event gets lost, `data_version` is looked at every second anyway; where files cannot be watched,
- * twenty times a second.
+ * else. But SQLite writes the file before others can see the change, so the event may come too early: `ring` makes
+ * another one afterwards, by touching the file. For those who do not ring (other programs, other users, who may not touch
+ * it) there is a second look soon after an event that told nothing new, and one every second in any case; where files
+ * cannot be watched, twenty times a second.
  */
 import type { FSWatcher } from 'node:fs'
-import { watch } from 'node:fs'
+import { utimesSync, watch } from 'node:fs'
 
 const POLL_WATCHED_MS = 1000
 const POLL_UNWATCHED_MS = 50
+const SECOND_LOOK_MS = 20
 
 /** What a `SqliteWake` works with. */
 export interface SqliteWakeOptions {
@@ -32,6 +35,7 @@ export class SqliteWake {
   #timer: NodeJS.Timeout | undefined
   #version: number
   #scheduled = false
+  #secondLook: NodeJS.Timeout | undefined
   #referenced = true
   #closed = false
 
@@ -57,10 +61,21 @@ export class SqliteWake {
     this.#timer?.unref()
   }
 
+  /** Tells the others that a commit of ours can be seen now. */
+  ring(): void {
+    const now = new Date()
+    try {
+      utimesSync(`${this.#options.path}-wal`, now, now)
+    } catch {
+      // The file belongs to another user: the others see the change at their second look.
+    }
+  }
+
   close(): void {
     this.#closed = true
     this.#watcher?.close()
     clearInterval(this.#timer)
+    clearTimeout(this.#secondLook)
   }
 
   #watch(): FSWatcher | undefined {
@@ -98,20 +113,27 @@ export class SqliteWake {
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false
-      this.#look()
+      if (this.#look() || this.#closed || this.#secondLook !== undefined) return
+      this.#secondLook = setTimeout(() => {
+        this.#secondLook = undefined
+        this.#look()
+      }, SECOND_LOOK_MS)
+      this.#secondLook.unref()
     })
   }
 
-  #look(): void {
-    if (this.#closed) return
+  /** Says whether somebody else has committed. */
+  #look(): boolean {
+    if (this.#closed) return false
     try {
       const version = this.#options.dataVersion()
-      if (version === this.#version) return
+      if (version === this.#version) return false
       this.#version = version
     } catch (error) {
       this.#options.failed(error)
-      return
+      return false
     }
     this.#options.changed()
+    return true
   }
 }
