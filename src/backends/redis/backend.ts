@@ -1,6 +1,7 @@
 /** Redis as a result backend, on Celery's layout: Python and we read each other's results. */
 import { BackendGetMetaError } from '../../errors.ts'
 import type { ResultMeta } from '../../protocol/result-meta.ts'
+import { waitOrAbort } from '../../util/abort.ts'
 import type { Clock } from '../../util/clock.ts'
 import { systemClock } from '../../util/clock.ts'
 import { isRecord } from '../../util/is-record.ts'
@@ -25,6 +26,8 @@ import { ResultWriter, secondsOf } from './result-writer.ts'
 
 /** Keys that are read or removed with one command. */
 const BATCH = 500
+/** How long a closing backend waits for what is being written, in milliseconds. */
+const CLOSE_TIMEOUT = 10_000
 
 /**
  * Makes the backend of `redis://`, `rediss://`, `redis+socket://` and `sentinel://`. It connects when it is first used,
@@ -56,6 +59,7 @@ export class RedisBackend implements Backend {
   readonly #link: RedisLink
   readonly #writer: ResultWriter
   readonly #watcher: RedisResultWatcher
+  readonly #warn: (error: Error) => void
   #closing: Promise<void> | undefined
 
   /** Use `createRedisBackend`. */
@@ -63,6 +67,8 @@ export class RedisBackend implements Backend {
     const keys = new RedisResultKeys(options.keyPrefix)
     const link = new RedisLink({ options, clock, warn })
     this.#codec = codec
+    this.#warn = (error) =>
+      warn(`The result backend was closed before all results were stored: ${error.message}`)
     this.#keys = keys
     this.#link = link
     this.#writer = new ResultWriter({ link, codec })
@@ -117,7 +123,8 @@ export class RedisBackend implements Backend {
   }
 
   async #close(): Promise<void> {
-    await this.#writer.drain()
+    // With a server that is gone it would take as long as all attempts do.
+    await waitOrAbort(this.#writer.drain(), { timeout: CLOSE_TIMEOUT }, 'the last results').catch(this.#warn)
     await Promise.all([this.#watcher.close(), this.#link.close()])
   }
 

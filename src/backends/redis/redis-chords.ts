@@ -1,4 +1,5 @@
 import { BackendGetMetaError } from '../../errors.ts'
+import { uuid } from '../../util/uuid.ts'
 import type { ChordPart, ChordStore, ResultCodec } from '../backend.ts'
 import type { RedisLink } from './redis-link.ts'
 import type { RedisResultKeys } from './redis-result-keys.ts'
@@ -44,7 +45,7 @@ export class RedisChords implements ChordStore {
     const part = Buffer.from(codec.encode([1, id, state, result]))
     const score = ordered ? (Number.isFinite(index) ? index : '+inf') : ''
     const ttl = expires === undefined ? '' : secondsOf(expires)
-    const args = [part, score, id, ttl, size ?? '']
+    const args = [part, score, id, ttl, size ?? '', uuid()]
     const reply = await link.run((connection) => connection.run(ADD_PART, keys.chord(groupId), args))
     const [complete, count, total] = Array.isArray(reply) ? reply : []
     return { complete: complete === 1, count: Number(count), size: total === '' ? undefined : Number(total) }

@@ -21,7 +21,7 @@ export class RedisResultKeys {
     return `${this.#prefix}celery-taskset-meta-${present(id, 'group')}`
   }
 
-  /** Of a chord: its parts, additional size, size, the part that completed it, ids of its parts. The last two are ours. */
+  /** Of a chord: its parts, additional size, size, who completed it, ids of its parts. The last two are ours. */
   chord(groupId: string): readonly [parts: string, added: string, size: string, last: string, ids: string] {
     const group = this.group(groupId)
     const ours = `${this.#prefix}celeriac:chord:${groupId}`

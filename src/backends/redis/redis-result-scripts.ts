@@ -3,42 +3,50 @@ import type { RedisScript } from '../../util/redis/redis-script.ts'
 import { redisScript } from '../../util/redis/redis-script.ts'
 
 /**
- * Stores results and publishes each on the channel named like its key. A stored SUCCESS stays unless the new document
- * is final, too.
+ * Stores results and publishes each on the channel named like its key. Nothing replaces a stored SUCCESS.
  *
- * KEYS: keys of results. ARGV, for each: the document; seconds to keep it, or '' for ever; '1' = final (store it in any
- * case), '0' = not, or the SHA-1 of what is stored and may be replaced. Answers number and value, number and value, …
- * of those that are stored in a form in which their state was not recognised: the caller has to read it and try again.
+ * KEYS: keys of results. ARGV, for each: the document; seconds to keep it, or '' for ever; the SHA-1 of what is stored
+ * and may be replaced, or ''. Answers number and value, number and value, … of those that are stored in a form in which
+ * their state was not recognised: the caller has to read it and try again.
  */
 export const SAVE: RedisScript = redisScript(`
 local unclear = {}
-local function keeps(current, mode, number)
-  if not current or redis.sha1hex(current) == mode then return false end
+
+local function replaces(number, key, sha)
+  local current = redis.call('GET', key)
+  if not current then return true end
   local status = string.match(current, '^{"status": ?"([^"]*)"')
-  if status then return status == 'SUCCESS' end
+  if status then return status ~= 'SUCCESS' end
+  if redis.sha1hex(current) == sha then return true end
   unclear[#unclear + 1], unclear[#unclear + 2] = number, current
-  return true
+  return false
 end
+
 for number = 1, #KEYS do
   local key, at = KEYS[number], number * 3 - 2
-  local value, ttl, mode = ARGV[at], ARGV[at + 1], ARGV[at + 2]
-  if mode == '1' or not keeps(redis.call('GET', key), mode, number) then
-    if ttl == '' then redis.call('SET', key, value) else redis.call('SETEX', key, ttl, value) end
-    redis.call('PUBLISH', key, value)
+  local value, ttl = ARGV[at], ARGV[at + 1]
+  local stored
+  if ttl == '' then
+    stored = redis.call('SET', key, value, 'NX')
+    if not stored and replaces(number, key, ARGV[at + 2]) then stored = redis.call('SET', key, value) end
+  else
+    stored = redis.call('SET', key, value, 'EX', ttl, 'NX')
+    if not stored and replaces(number, key, ARGV[at + 2]) then stored = redis.call('SETEX', key, ttl, value) end
   end
+  if stored then redis.call('PUBLISH', key, value) end
 end
 return unclear`)
 
 /**
  * Adds a part of a chord's header, once, and counts.
  *
- * KEYS: parts, additional size, size, id of the part that completed the chord, ids (for parts without order). ARGV: the
- * part; its score, or '' for parts without order; its task id; seconds to keep all of it, or '' for ever; the size if
- * the caller knows it, or ''. Answers whether the chord is complete by this part, how many parts there are, and how
- * many there must be, or ''.
+ * KEYS: parts, additional size, size, token of the call that completed the chord, ids (for parts without order). ARGV:
+ * the part; its score, or '' for parts without order; its task id; seconds to keep all of it, or '' for ever; the size
+ * if the caller knows it, or ''; the caller's token. Answers whether the chord is complete by this part, how many parts
+ * there are, and how many there must be, or ''.
  *
- * A part whose id is there already counts once. If it is the one that completed the chord, it does so again: whoever
- * heard of it the first time may have died before the body was sent.
+ * A part whose id is there already counts once, and completes nothing. But who lost the connection and asks again, with
+ * the same token, gets the same answer.
  */
 export const ADD_PART: RedisScript = redisScript(`
 local part, score, id, ttl = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -60,8 +68,8 @@ local size = redis.call('GET', KEYS[3]) or ARGV[5]
 local total = size ~= '' and tonumber(size) + tonumber(redis.call('GET', KEYS[2]) or 0)
 local complete = false
 if total and count == total then
-  if not known then redis.call('SET', KEYS[4], id) end
-  complete = redis.call('GET', KEYS[4]) == id
+  if not known then redis.call('SET', KEYS[4], ARGV[6]) end
+  complete = redis.call('GET', KEYS[4]) == ARGV[6]
 end
 if ttl ~= '' then
   for i = 1, 5 do redis.call('EXPIRE', KEYS[i], ttl) end

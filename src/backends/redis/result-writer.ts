@@ -14,8 +14,8 @@ interface Write {
   readonly key: string
   readonly document: Buffer
   readonly ttl: number | ''
-  /** See `SAVE`: '1', '0', or the SHA-1 of what may be replaced. */
-  readonly mode: string
+  /** SHA-1 of what may be replaced; '' at first. */
+  readonly replaces: string
 }
 
 /** What a `ResultWriter` works with. */
@@ -48,7 +48,7 @@ export class ResultWriter {
     }
     const ttl = expires === undefined ? '' : secondsOf(expires)
     try {
-      await this.#batcher.add({ key, document, ttl, mode: meta.status === SUCCESS ? '1' : '0' })
+      await this.#batcher.add({ key, document, ttl, replaces: '' })
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause)
       throw new BackendStoreError(`The result of task ${meta.task_id} could not be stored: ${reason}`, {
@@ -79,7 +79,7 @@ export class ResultWriter {
       const write = asked[Number(reply[at]) - 1]
       const current = reply[at + 1]
       if (write === undefined || !(current instanceof Uint8Array) || this.#isSuccess(current)) continue
-      again.push({ ...write, mode: createHash('sha1').update(current).digest('hex') })
+      again.push({ ...write, replaces: createHash('sha1').update(current).digest('hex') })
     }
     return again
   }
@@ -92,7 +92,7 @@ export class ResultWriter {
 
 function run(connection: RedisConnection, writes: readonly Write[]): Promise<unknown> {
   const keys = writes.map(({ key }) => key)
-  const args = writes.flatMap(({ document, ttl, mode }) => [document, ttl, mode])
+  const args = writes.flatMap(({ document, ttl, replaces }) => [document, ttl, replaces])
   return connection.runForBytes(SAVE, keys, args)
 }
 
