@@ -11,7 +11,7 @@ import { Session } from './session.ts'
 export interface ConsumedQueue {
   readonly name: string
   /** Makes the queue, its exchange and its bindings known to the broker. */
-  declare(channel: Channel): Promise<void>
+  declare(channel: Channel): Promise<unknown>
   readonly consumerArguments?: Readonly<Record<string, unknown>> | undefined
 }
 

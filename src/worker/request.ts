@@ -35,6 +35,8 @@ export interface RequestHost {
   recordingFailed(request: Request, error: unknown): void
 }
 
+let lastJob = 0
+
 /** See `Request.key`. */
 export function requestKey(headers: { readonly id: string; readonly retries: number }): string {
   return `${headers.id}:${headers.retries}`
@@ -67,6 +69,8 @@ export interface RequestSubject {
 export class Request {
   readonly subject: RequestSubject
   readonly #host: RequestHost
+  /** The id of the task will not do: its next attempt may come before this one has ended. */
+  readonly #jobId = `${++lastJob}`
   #delivery: Delivery
   #session: Session
   #phase: 'admitted' | 'held' | 'submitted' | 'running' | 'ended' | 'dropped' = 'admitted'
@@ -136,7 +140,7 @@ export class Request {
     const phase = this.#phase
     this.#phase = 'dropped'
     if (this.#timer?.cancel() === true) this.#host.released(this)
-    if (phase === 'submitted') this.#host.pool.terminate(this.id, 'SIGTERM')
+    if (phase === 'submitted') this.#host.pool.terminate(this.#jobId, 'SIGTERM')
     this.#host.ended(this)
     return true
   }
@@ -154,7 +158,7 @@ export class Request {
       if (!this.subject.policy.acksLate) this.#settle('ack')
     }
     void this.#host.pool
-      .run({ id: this.id, data: job, softTimeLimit, timeLimit }, { accepted })
+      .run({ id: this.#jobId, data: job, kind: this.name, softTimeLimit, timeLimit }, { accepted })
       .then((outcome) => this.#finish(outcome))
   }
 

@@ -17,6 +17,8 @@ import type { WorkerApp } from './worker-app.ts'
 import { normalizeWorkerOptions, type UserWorkerOptions, type WorkerOptions } from './worker-options.ts'
 import { WorkerState } from './worker-state.ts'
 
+export type { UserWorkerOptions } from './worker-options.ts'
+
 /** How a worker stops. */
 export type StopMode =
   /** Running tasks finish; everything else goes back to the broker. */

@@ -1,0 +1,94 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { eventuallyValue } from '../support/eventually.ts'
+import type { RunningProcess } from '../support/spawn.ts'
+import { startProcess } from '../support/spawn.ts'
+import { tempDir } from '../support/temp-dir.ts'
+
+const CLI = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+/** The app of these tests. */
+export const TASKS = fileURLToPath(new URL('fixtures/cli/tasks.ts', import.meta.url))
+
+/** How a command ended. */
+export interface CommandResult {
+  readonly code: number | NodeJS.Signals
+  /** Both streams. */
+  readonly output: string
+}
+
+/** A place to run commands: an empty folder of its own, in which the embedded broker lies. */
+export interface CliPlace {
+  readonly folder: string
+  /** Path of a file of the place. */
+  file(name: string): string
+  /** What is in a file of the place; undefined as long as it isn't there. */
+  read(name: string): string | undefined
+  /** Starts `celery -A tasks …`. */
+  start(...argv: string[]): RunningProcess
+  /** Runs `celery -A tasks …` to its end. */
+  run(...argv: string[]): Promise<CommandResult>
+  /** Runs `celery …` to its end. */
+  withoutApp(...argv: string[]): Promise<CommandResult>
+  /** Starts a worker and waits until it is ready. */
+  worker(...argv: string[]): Promise<RunningProcess>
+  /** Waits for the result of a call. */
+  call(name: string, args: readonly unknown[]): Promise<string>
+}
+
+/** Environment without the variables that would change what is tested. */
+const CLEAN = Object.fromEntries(
+  Object.keys(process.env)
+    .filter((name) =>
+      /^(?:CELERY|C_|APP$|BROKER_URL|RESULT_BACKEND|LOADER$|CONFIG_MODULE|NO_COLOR)/.test(name),
+    )
+    .filter((name) => name !== 'CELERIAC_TEST_RUN')
+    .map((name) => [name, undefined] as const),
+)
+
+/** See `CliPlace`. */
+export function cliPlace(t: TestContext, env: Readonly<Record<string, string>> = {}): CliPlace {
+  const folder = tempDir(t)
+  const file = (name: string): string => join(folder, name)
+  const celery = (...argv: string[]): RunningProcess =>
+    startProcess(process.execPath, [CLI, ...argv], { t, cwd: folder, env: { ...CLEAN, ...env } })
+  const start = (...argv: string[]): RunningProcess => celery('-A', TASKS, ...argv)
+  const end = async (command: RunningProcess): Promise<CommandResult> => {
+    return { code: await command.wait(), output: command.output() }
+  }
+  const run = (...argv: string[]): Promise<CommandResult> => end(start(...argv))
+  return {
+    folder,
+    file,
+    read: (name) => readIfThere(file(name)),
+    start,
+    run,
+    withoutApp: (...argv) => end(celery(...argv)),
+    worker: async (...argv) => {
+      const worker = start('worker', '-l', 'INFO', ...argv)
+      await worker.waitForOutput(/ ready\.\n/)
+      return worker
+    },
+    call: async (name, args) => {
+      const { output: id } = await run('call', name, '--args', JSON.stringify(args))
+      return (await run('result', id.trim())).output
+    },
+  }
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** Waits until a file has a line that matches, and gives what its first group holds. */
+export async function lineOf(place: CliPlace, name: string, pattern: RegExp): Promise<string> {
+  return await eventuallyValue(() => pattern.exec(place.read(name) ?? '')?.[1], {
+    message: `${pattern} in ${name}`,
+  })
+}
