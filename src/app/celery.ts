@@ -53,7 +53,7 @@ import { AppResults } from './app-results.ts'
 import type { AppSignals } from './app-signals.ts'
 import { createAppSignals } from './app-signals.ts'
 import { createBuiltins } from './builtins.ts'
-import type { DeclaredTask, TaskDeclaration } from './declare-task.ts'
+import type { Bound, DeclaredTask, OutputOf, ParametersOf, TaskDeclaration, Unbound } from './declare-task.ts'
 import { readDeclaration } from './declare-task.ts'
 import { runEagerly } from './eager.ts'
 import type { Discovery } from './module-loader.ts'
@@ -63,8 +63,6 @@ import type { BrokerRetry, WorkerSettings } from './worker-settings.ts'
 import { readBrokerRetry, readWorkerSettings } from './worker-settings.ts'
 
 type Kwargs = Readonly<Record<string, unknown>>
-type Unbound = TaskDeclaration & { readonly bind?: false }
-type Bound = TaskDeclaration & { readonly bind: true }
 
 /**
  * An app: its tasks, its settings, and everything that is made of them. Celery: `Celery`.
@@ -133,32 +131,23 @@ export class Celery implements CanvasHost, AsyncDisposable {
    * Declares a task: `app.task('tasks.add', (x: number, y: number) => x + y)`, with options in between. With
    * `bind: true` the function gets the running call (`self`) first. Declaring a name again gives the first task.
    */
-  task<Args extends readonly unknown[], Output>(
-    name: string,
-    body: (...args: Args) => Output,
-  ): Task<Args, Output>
+  task<F extends CallableFunction>(name: string, body: F): Task<ParametersOf<F>, OutputOf<F>>
   task<Args extends readonly unknown[], Output>(
     name: string,
     options: Bound,
     body: (self: TaskSelf, ...args: Args) => Output,
   ): Task<Args, Output>
-  task<Args extends readonly unknown[], Output>(
+  task<F extends CallableFunction>(
     name: string,
     options: Unbound,
-    body: (...args: Args) => Output,
-  ): Task<Args, Output>
+    body: F,
+  ): Task<ParametersOf<F>, OutputOf<F>>
   task<Args extends readonly unknown[], Output>(
     options: Bound,
     body: (self: TaskSelf, ...args: Args) => Output,
   ): Task<Args, Output>
-  task<Args extends readonly unknown[], Output>(
-    options: Unbound,
-    body: (...args: Args) => Output,
-  ): Task<Args, Output>
-  task<Args extends readonly unknown[], Output>(
-    body: (...args: Args) => Output,
-    options?: Unbound,
-  ): Task<Args, Output>
+  task<F extends CallableFunction>(options: Unbound, body: F): Task<ParametersOf<F>, OutputOf<F>>
+  task<F extends CallableFunction>(body: F, options?: Unbound): Task<ParametersOf<F>, OutputOf<F>>
   task(...declaration: readonly unknown[]): unknown {
     return this.#declare(readDeclaration(declaration, (name) => this.genTaskName(name)))
   }

@@ -7,6 +7,18 @@ import { isPlainObject } from '../util/is-record.ts'
 /** Options of a task together with what is called around its runs. */
 export type TaskDeclaration = UserTaskOptions & TaskHandlers
 
+/** Options of a task whose function does not get the running call. */
+export type Unbound = TaskDeclaration & { readonly bind?: false }
+
+/** Options of a task whose function gets the running call first. */
+export type Bound = TaskDeclaration & { readonly bind: true }
+
+/** The parameters of a function. */
+export type ParametersOf<F> = F extends (...args: infer Args) => unknown ? Args : never
+
+/** What a function returns, promise or not. */
+export type OutputOf<F> = F extends (...args: never[]) => infer Output ? Output : never
+
 /** A task as it was declared. */
 export interface DeclaredTask {
   readonly name: string

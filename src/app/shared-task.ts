@@ -1,31 +1,28 @@
 import type { TaskSelf } from '../task/context.ts'
 import type { Task } from '../task/task.ts'
 import { currentApp } from './current.ts'
-import type { TaskDeclaration } from './declare-task.ts'
+import type { Bound, OutputOf, ParametersOf, Unbound } from './declare-task.ts'
 import { readDeclaration } from './declare-task.ts'
 import { sharedTasks } from './shared-tasks.ts'
-
-type Unbound = TaskDeclaration & { readonly bind?: false }
-type Bound = TaskDeclaration & { readonly bind: true }
 
 /**
  * A task for every app, those that are there and those that come: for libraries, which do not know the app. Calling
  * it, `delay` and so on mean the current app's. Celery: `shared_task`.
  */
-export function sharedTask<Args extends readonly unknown[], Output>(
+export function sharedTask<F extends CallableFunction>(
   name: string,
-  body: (...args: Args) => Output,
-): Task<Args, Output>
+  body: F,
+): Task<ParametersOf<F>, OutputOf<F>>
 export function sharedTask<Args extends readonly unknown[], Output>(
   name: string,
   options: Bound,
   body: (self: TaskSelf, ...args: Args) => Output,
 ): Task<Args, Output>
-export function sharedTask<Args extends readonly unknown[], Output>(
+export function sharedTask<F extends CallableFunction>(
   name: string,
   options: Unbound,
-  body: (...args: Args) => Output,
-): Task<Args, Output>
+  body: F,
+): Task<ParametersOf<F>, OutputOf<F>>
 export function sharedTask(...declaration: readonly unknown[]): unknown {
   const declared = readDeclaration(declaration, undefined)
   sharedTasks.set(declared.name, declared)

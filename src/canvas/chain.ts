@@ -162,8 +162,7 @@ export class Chain<
   /** What follows travels in the option `chain`; in protocol 1 it is linked instead. */
   #remaining(options: WireOptions, tasks: readonly AnySignature[]): WireOptions {
     if (this.#usesLinks) return {}
-    const before = listOption(options, 'chain')
-    return before.length + tasks.length === 0 ? {} : { chain: [...before, ...tasks] }
+    return { chain: [...listOption(options, 'chain'), ...tasks] }
   }
 
   get #usesLinks(): boolean {

@@ -12,8 +12,10 @@ import type {
   ArgsOf,
   CanvasHost,
   FreezeOptions,
+  HandleOf,
   LinkKind,
   MergedCall,
+  ResultOf,
   SignatureParts,
 } from '../task/signature.ts'
 import { Signature } from '../task/signature.ts'
@@ -208,6 +210,14 @@ export function hangBelow(result: ResultNode, header: ResultNode): void {
 
 type Header = readonly AnySignature[]
 
+/** Takes the body of a chord and sends it. Whether the body fits is not checked here. */
+export type SendChord = <Body extends AnySignature>(
+  body: Body,
+) => ResultPromise<ResultOf<Body>, HandleOf<Body>>
+
+/** Only signatures of which nothing is known, such as those made of data. */
+type Untyped<S> = [ArgsOf<S>] extends [never] ? unknown : never
+
 /**
  * A group and a body for the list of its results: `chord([add.s(1, 1), add.s(2, 2)], xsum.s())`. Without the body it
  * gives a function that takes it and sends the chord. Celery: `chord`.
@@ -220,9 +230,11 @@ export function chord<Args extends readonly unknown[], T extends readonly unknow
   header: Group<Args, T>,
   body: Signature<[T], R, H>,
 ): Chord<Args, R, H>
-export function chord<const Members extends Header>(
-  header: readonly [...Members],
-): <R, H extends ResultNode>(body: Signature<[ResultsOf<Members>], R, H>) => ResultPromise<R, H>
+export function chord(header: Header | Group<never, readonly unknown[]>): SendChord
+export function chord<Body extends AnySignature>(
+  header: Header | Group<never, readonly unknown[]>,
+  body: Body & Untyped<Body>,
+): Chord<readonly unknown[], ResultOf<Body>, HandleOf<Body>>
 export function chord(header: Header | Group<never, readonly unknown[]>, body?: AnySignature): unknown {
   const members = header instanceof Group ? header.tasks : flattened([header])
   const make = (end: AnySignature): Chord => new Chord(members[0]?.host ?? end.host, members, end)

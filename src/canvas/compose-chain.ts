@@ -18,12 +18,19 @@ type FittingAfter<Before, Tasks extends readonly unknown[]> = Tasks extends read
   ...infer Rest,
 ]
   ? [
-      Next extends { readonly '~types': { readonly args: (args: [ResultOf<Before>]) => void } }
+      Takes<Next, ResultOf<Before>> extends true
         ? Next
         : Signature<[ResultOf<Before>], ResultOf<Next>, HandleOf<Next>>,
       ...FittingAfter<Next, Rest>,
     ]
   : []
+
+/** Whether a signature can be called with a value; of one of which nothing is known only its user knows. */
+type Takes<S, Value> = [ArgsOf<S>] extends [never]
+  ? true
+  : S extends { readonly '~types': { readonly args: (args: [Value]) => void } }
+    ? true
+    : false
 
 type FirstOf<Tasks extends readonly unknown[]> = Tasks extends readonly [infer First, ...unknown[]]
   ? First

@@ -3,7 +3,6 @@
 import type { MessageProperties } from '../messaging/message.ts'
 import type { SignatureData } from '../protocol/signature.ts'
 import { isSignatureData } from '../protocol/signature.ts'
-import { expirationProperty } from '../protocol/task-message.ts'
 import type { WireOptions } from '../task/ports.ts'
 import { listOption, toData } from '../task/signature.ts'
 import { toMilliseconds } from '../util/duration.ts'
@@ -98,12 +97,11 @@ function secondsFrom(option: string, value: number): number {
   return toMilliseconds(value, option)
 }
 
-/** Properties that the options name, those of `fields` included. */
-export function readProperties(
-  options: WireOptions,
-  expires: Date | string | undefined,
-  now: number,
-): MessageProperties {
+/**
+ * Properties that the options name, but for `expiration`, which depends on the time.
+ * @throws RangeError for a priority that is none.
+ */
+export function readProperties(options: WireOptions): MessageProperties {
   const read = new OptionReader(options)
   const properties: Record<string, unknown> = {}
   const priority = read.number('priority')
@@ -113,7 +111,6 @@ export function readProperties(
     }
     properties['priority'] = priority
   }
-  if (expires !== undefined) properties['expiration'] = expirationProperty(expires, now)
   const extra: Record<string, unknown> = {}
   const stamps = new Set(listOption(options, 'stamped_headers'))
   for (const [name, value] of Object.entries(options)) {
@@ -241,10 +238,11 @@ export class OptionReader {
     return value === undefined || value === null ? undefined : readData(value, name)
   }
 
-  /** Undefined when there are none. */
+  /** Undefined when the option is not given; an empty list stays one. */
   signatures(name: string): readonly SignatureData[] | undefined {
-    const list = listOption(this.options, name)
-    return list.length === 0 ? undefined : list.map((item) => readData(item, name))
+    const value = this.options[name]
+    if (value === undefined || value === null) return undefined
+    return listOption(this.options, name).map((item) => readData(item, name))
   }
 
   #read<T>(name: string, wanted: string, isRight: (value: unknown) => value is T): T | undefined {

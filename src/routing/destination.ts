@@ -1,5 +1,4 @@
 /** From the options of a call to the queue, exchange and key that its message is published to. */
-import type { Exchange } from '../messaging/entity.ts'
 import { Queue } from '../messaging/entity.ts'
 import type { WireOptions } from '../task/ports.ts'
 import type { Queues } from './queues.ts'
@@ -11,6 +10,8 @@ export interface RoutedOptions {
   readonly options: WireOptions
   /** Undefined when the call names an exchange that belongs to no queue. */
   readonly queue: Queue | undefined
+  /** A route, or the default queue, had a say in it; otherwise the call named its queue itself. */
+  readonly routed: boolean
 }
 
 /**
@@ -23,10 +24,14 @@ export function routeCall(queues: Queues, routes: Routes, call: RoutedCall): Rou
   const route = findRoute(routes, call)
   if (route !== undefined) {
     const expanded = expand(queues, route)
-    return { options: layered(expanded.options, own.options), queue: own.queue ?? expanded.queue }
+    return {
+      options: layered(expanded.options, own.options),
+      queue: own.queue ?? expanded.queue,
+      routed: true,
+    }
   }
   if (own.queue !== undefined) return own
-  return { options: layered({}, own.options), queue: queues.default }
+  return { options: layered({}, own.options), queue: queues.default, routed: true }
 }
 
 /** Where a message is published to. */
@@ -39,7 +44,7 @@ export interface Destination {
  * Through a direct exchange a queue is reached by its name over the default exchange, whatever the key; through others
  * by exchange and key. Celery: in `send_task_message`.
  */
-export function destinationOf({ options, queue }: RoutedOptions, defaultExchange: Exchange): Destination {
+export function destinationOf({ options, queue }: RoutedOptions, queues: Queues): Destination {
   const exchange = textOf(options['exchange'])
   const routingKey = textOf(options['routing_key'])
   const type = textOf(options['exchange_type']) ?? queue?.exchange?.type ?? 'direct'
@@ -47,18 +52,18 @@ export function destinationOf({ options, queue }: RoutedOptions, defaultExchange
     return { exchange: '', routingKey: queue?.name ?? routingKey ?? '' }
   }
   return {
-    exchange: exchange ?? (queue?.exchange?.name || defaultExchange.name),
-    routingKey: routingKey ?? queue?.routingKey ?? '',
+    exchange: exchange ?? (queue?.exchange?.name || queues.defaultExchange.name),
+    routingKey: routingKey ?? (queue?.routingKey || queues.defaultRoutingKey),
   }
 }
 
 function expand(queues: Queues, options: WireOptions): RoutedOptions {
   const { queue } = options
-  if (queue === undefined) return { options, queue: undefined }
+  if (queue === undefined) return { options, queue: undefined, routed: false }
   const { queue: _, ...rest } = options
-  if (queue === null || queue === '') return { options: rest, queue: undefined }
-  if (queue instanceof Queue) return { options: rest, queue }
-  if (typeof queue === 'string') return { options: rest, queue: queues.get(queue) }
+  if (queue === null || queue === '') return { options: rest, queue: undefined, routed: false }
+  if (queue instanceof Queue) return { options: rest, queue, routed: false }
+  if (typeof queue === 'string') return { options: rest, queue: queues.get(queue), routed: false }
   throw new TypeError(`queue must be the name of a queue or a Queue, not ${typeof queue}`)
 }
 

@@ -13,7 +13,12 @@ import type { MessageProperties, OutgoingMessage } from '../messaging/message.ts
 import type { Producer, PublishOptions } from '../messaging/producer.ts'
 import type { SerializerRegistry } from '../messaging/serialization/registry.ts'
 import type { EncodedTask, TaskTemplate } from '../protocol/task-message.ts'
-import { createTaskTemplate, encodeTaskMessage, encodeTaskMessageV1 } from '../protocol/task-message.ts'
+import {
+  createTaskTemplate,
+  encodeTaskMessage,
+  encodeTaskMessageV1,
+  expirationProperty,
+} from '../protocol/task-message.ts'
 import type { TaskCall, TaskSignals, WireOptions } from '../task/ports.ts'
 import type { Clock } from '../util/clock.ts'
 import { isRecord } from '../util/is-record.ts'
@@ -22,6 +27,7 @@ import type { Logger } from '../util/logger.ts'
 import { reprArgs, reprKwargs } from '../util/repr.ts'
 import type { CallFields } from './call-fields.ts'
 import { OptionReader, readCallFields, readProperties } from './call-fields.ts'
+import type { RoutedOptions } from './destination.ts'
 import { destinationOf, routeCall } from './destination.ts'
 import { intervalPolicy } from './publish-retry.ts'
 import type { QueueSettings, Queues } from './queues.ts'
@@ -121,9 +127,11 @@ export class Publisher {
     const now = plan.plain ? 0 : this.#options.clock.now()
     const fields = plan.plain ? undefined : readCallFields(plan.options, now)
     const task = this.#encode(plan, call, fields)
-    const properties =
-      fields === undefined ? plan.properties : readProperties(plan.options, fields.expires, now)
-    if (fields?.expires !== undefined) this.#warnIfPast(call, fields.expires, now)
+    let { properties } = plan
+    if (fields?.expires !== undefined) {
+      properties = { ...properties, expiration: expirationProperty(fields.expires, now) }
+      this.#warnIfPast(call, fields.expires, now)
+    }
     const observed =
       signals.beforeTaskPublish.hasReceivers ||
       signals.afterTaskPublish.hasReceivers ||
@@ -242,7 +250,7 @@ function makePlan(
   const routed = routeCall(queues(), routes, { ...call, name })
   const { options, queue } = routed
   const given = new OptionReader(options)
-  const { exchange, routingKey } = destinationOf(routed, queues().defaultExchange)
+  const { exchange, routingKey } = destinationOf(routed, queues())
   const template = createTaskTemplate({
     task: call.name,
     origin,
@@ -265,10 +273,18 @@ function makePlan(
     serializer: given.text('serializer') ?? settings.taskSerializer,
     compression: given.text('compression') ?? settings.taskCompression ?? undefined,
     deliveryMode: deliveryModeOf(options['delivery_mode'], queue, settings),
-    properties: { priority: 0, ...readProperties(options, undefined, 0) },
+    properties: { ...defaultPriority(routed, call), ...readProperties(options) },
     options,
     plain: isPlain(options),
   }
+}
+
+/**
+ * kombu's default is 0; but a task that is registered names all of its options, this one as "none", and only routing
+ * drops what says nothing.
+ */
+function defaultPriority({ routed }: RoutedOptions, { task }: TaskCall): MessageProperties {
+  return routed || task === undefined ? { priority: 0 } : {}
 }
 
 /** Options that say nothing about a single call. */

@@ -58,6 +58,11 @@ export class Queues {
     return this.#queues.values()
   }
 
+  /** Key of queues that name none. */
+  get defaultRoutingKey(): string {
+    return this.#settings.taskDefaultRoutingKey
+  }
+
   /** The queue of tasks that go nowhere else. */
   get default(): Queue {
     return this.get(this.#settings.taskDefaultQueue)
