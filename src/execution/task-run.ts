@@ -9,7 +9,7 @@
  * the task's own failures, and the task counts as failed unless its result is stored already.
  */
 import { EncodeError, type Reject, type Retry } from '../errors.ts'
-import { tripleRepr } from '../protocol/exception-info.ts'
+import { describeException, tripleRepr } from '../protocol/exception-info.ts'
 import { FAILURE, IGNORED, REJECTED, RETRY, STARTED, SUCCESS } from '../protocol/states.ts'
 import type { RegisteredTask, TaskContext, TaskHandlers, TaskOutcomeInfo } from '../task/ports.ts'
 import type { TaskRequest } from '../task/request.ts'
@@ -198,15 +198,23 @@ export class TaskRun {
     this.#settled = true
   }
 
+  /**
+   * Stores the state RETRY, before the next attempt is sent: stored after it, as in Celery, it could overwrite what a
+   * quick next attempt has stored, and whoever waits for the result would wait for ever.
+   */
+  async storeRetry(reason: Retry): Promise<void> {
+    if (!this.#storesErrors()) return
+    const { cause } = reason
+    const { traceback } = createFailure(reason, undefined)
+    const result =
+      cause === undefined ? null : describeException(cause, this.#host.resultContext.errorClasses)
+    await storeResult(this.#host, this.#request, RETRY, result, traceback)
+  }
+
   async #retried(reason: Retry): Promise<Ending> {
     const request = this.#request
-    const { cause } = reason
-    const failure = createFailure(cause ?? reason, this.#host.resultContext.errorClasses)
+    const failure = createFailure(reason.cause ?? reason, this.#host.resultContext.errorClasses)
     const { traceback } = createFailure(reason, undefined)
-    if (this.#storesErrors()) {
-      const result = cause === undefined ? null : failure.triple
-      await storeResult(this.#host, request, RETRY, result, traceback)
-    }
     const { handlers } = this.#task
     if (handlers.onRetry !== undefined) {
       await handlers.onRetry(this.#context, failure.error, this.#info(traceback))

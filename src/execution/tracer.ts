@@ -63,8 +63,22 @@ export class Tracer {
     wantRepr: boolean,
   ): Promise<Ending> {
     const host = this.#host.tasks
-    const context = new TaskSelf({ task, host, request, signal: () => taskSignal(signal) })
-    const run = new TaskRun({ host, completion: this.#completion, task, request, context, signal, wantRepr })
+    const context = new TaskSelf({
+      task,
+      host,
+      request,
+      signal: () => taskSignal(signal),
+      beforeRetry: (retry) => run.storeRetry(retry),
+    })
+    const run: TaskRun = new TaskRun({
+      host,
+      completion: this.#completion,
+      task,
+      request,
+      context,
+      signal,
+      wantRepr,
+    })
     return runInTask(context, () => run.trace())
   }
 

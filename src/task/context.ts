@@ -30,6 +30,8 @@ export interface TaskSelfParts {
   readonly signal?: AbortSignal | (() => AbortSignal) | undefined
   /** Default: the app's, for `celery.task`. */
   readonly logger?: Logger | undefined
+  /** Awaited before the message of the next attempt leaves: from then on that attempt may write the result. */
+  readonly beforeRetry?: ((retry: Retry) => Promise<void>) | undefined
 }
 
 const NEVER: AbortSignal = new AbortController().signal
@@ -44,6 +46,7 @@ export class TaskSelf implements TaskContext {
   readonly request: TaskRequest
   #signal: AbortSignal | (() => AbortSignal)
   #logger: Logger | undefined
+  readonly #beforeRetry: TaskSelfParts['beforeRetry']
   #maxRetries: number | null | undefined
 
   constructor(parts: TaskSelfParts) {
@@ -52,6 +55,7 @@ export class TaskSelf implements TaskContext {
     this.request = parts.request
     this.#signal = parts.signal ?? NEVER
     this.#logger = parts.logger
+    this.#beforeRetry = parts.beforeRetry
   }
 
   /** Name of the task. */
@@ -102,7 +106,10 @@ export class TaskSelf implements TaskContext {
         immutable: false,
       },
     })
-    if (!request.isEager) await this.#send(call)
+    if (!request.isEager) {
+      await this.#beforeRetry?.(retry)
+      await this.#send(call)
+    }
     if (options.throw ?? true) throw retry
     return retry
   }

@@ -1,6 +1,6 @@
 /** The life of `celery worker` as a process: its start, its signals, its files. On the embedded broker. */
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { eventually, eventuallyValue } from '../support/eventually.ts'
 import { cliPlace, lineOf } from './cli-process.ts'
@@ -33,20 +33,15 @@ test('a quiet worker has no banner [6-008]', async (t) => {
 test('TERM lets running tasks finish and gives the rest back; the exit code is 0 [6-081, 6-088]', async (t) => {
   const place = cliPlace(t)
   const worker = await place.worker('-c', '1')
-  const { output: id } = await place.run(
-    'call',
-    'cli.wait',
-    '-a',
-    JSON.stringify([place.file('diary'), place.file('gate')]),
-  )
+  const result = await place.send('cli.wait', [place.file('diary'), place.file('gate')])
   await lineOf(place, 'diary', /begun (\d+)/)
-  await place.run('call', 'cli.add', '-a', '[1, 1]')
+  await place.send('cli.add', [1, 1])
   worker.signal('SIGTERM')
   await worker.waitForOutput(/worker: Warm shutdown \(MainProcess\)/)
   writeFileSync(place.file('gate'), '')
   assert.equal(await worker.wait(), 0)
   assert.match(place.read('diary') ?? '', /done/)
-  assert.equal((await place.run('result', id.trim())).output, 'done\n')
+  assert.equal(await result.get(), 'done')
   assert.match((await place.run('purge', '-f')).output, /Purged 1 message /)
 })
 
@@ -61,7 +56,7 @@ test('INT is warm with exit code 1; again, it ends running tasks [6-082, 12-012]
   )
 
   const worker = await place.worker('-c', '1')
-  await place.run('call', 'cli.wait', '-a', JSON.stringify([place.file('diary'), place.file('gate')]))
+  await place.send('cli.wait', [place.file('diary'), place.file('gate')])
   const child = Number(await lineOf(place, 'diary', /begun (\d+)/))
   worker.signal('SIGINT')
   await worker.waitForOutput(/Warm shutdown/)
@@ -75,7 +70,7 @@ test('INT is warm with exit code 1; again, it ends running tasks [6-082, 12-012]
 test('QUIT ends running tasks; what acknowledges late is back in its queue [6-083, 6-089]', async (t) => {
   const place = cliPlace(t)
   const worker = await place.worker('-c', '1')
-  await place.run('call', 'cli.wait-late', '-a', JSON.stringify([place.file('diary'), place.file('gate')]))
+  await place.send('cli.wait-late', [place.file('diary'), place.file('gate')])
   await lineOf(place, 'diary', /begun (\d+)/)
   worker.signal('SIGQUIT')
   assert.equal(await worker.wait(), 1)
@@ -93,7 +88,7 @@ test('TERM can be made to mean QUIT [6-084, 6-069]', async (t) => {
 test('a soft shutdown lets tasks finish within its time [6-091, 1-169, 11-024]', async (t) => {
   const place = cliPlace(t)
   const worker = await place.worker('-c', '1', '.soft_shutdown_timeout=60')
-  await place.run('call', 'cli.wait', '-a', JSON.stringify([place.file('diary'), place.file('gate')]))
+  await place.send('cli.wait', [place.file('diary'), place.file('gate')])
   await lineOf(place, 'diary', /begun (\d+)/)
   worker.signal('SIGQUIT')
   await worker.waitForOutput(/Initiating Soft Shutdown, terminating in 60 seconds/)
@@ -105,7 +100,7 @@ test('a soft shutdown lets tasks finish within its time [6-091, 1-169, 11-024]',
 test('a soft shutdown ends tasks when its time is over [6-091]', async (t) => {
   const place = cliPlace(t)
   const worker = await place.worker('-c', '1', '.soft_shutdown_timeout=200ms')
-  await place.run('call', 'cli.wait', '-a', JSON.stringify([place.file('diary'), place.file('gate')]))
+  await place.send('cli.wait', [place.file('diary'), place.file('gate')])
   await lineOf(place, 'diary', /begun (\d+)/)
   worker.signal('SIGQUIT')
   assert.equal(await worker.wait(), 1)
@@ -119,7 +114,7 @@ test('HUP starts the worker again, in the same process, with the same options [6
   await eventually(() => (worker.output().match(/phoenix@\S+ ready\./g)?.length ?? 0) === 2)
   assert.match(worker.output(), /Restarting celery worker \(.*main\.ts/)
   assert.equal(place.read('w.pid'), `${worker.pid}\n`)
-  assert.equal(await place.call('cli.add', [2, 2]), '4\n')
+  assert.equal(await (await place.send('cli.add', [2, 2])).get(), 4)
   assert.equal(await worker.stop(), 0)
   assert.equal(place.read('w.pid'), undefined)
 })
@@ -127,15 +122,10 @@ test('HUP starts the worker again, in the same process, with the same options [6
 test('USR1 shows what goes on, running tasks by name [6-086]', async (t) => {
   const place = cliPlace(t)
   const worker = await place.worker('-c', '1')
-  const { output: id } = await place.run(
-    'call',
-    'cli.wait',
-    '-a',
-    JSON.stringify([place.file('diary'), place.file('gate')]),
-  )
+  const { id } = await place.send('cli.wait', [place.file('diary'), place.file('gate')])
   await lineOf(place, 'diary', /begun (\d+)/)
   worker.signal('SIGUSR1')
-  await worker.waitForOutput(new RegExp(`tasks: 1\\n {2}cli\\.wait\\[${id.trim()}\\]`))
+  await worker.waitForOutput(new RegExp(`tasks: 1\\n {2}cli\\.wait\\[${id}\\]`))
   writeFileSync(place.file('gate'), '')
   assert.equal(await worker.stop(), 0)
 })
@@ -165,7 +155,7 @@ test('a worker in the background has its pidfile and its log [6-026, 6-023, 10-0
     if (place.read('back.pid') !== undefined) process.kill(pid, 'SIGKILL')
   })
   await lineOf(place, 'logs/back.log', /(back@\S+) ready\./)
-  assert.equal(await place.call('cli.add', [3, 3]), '6\n')
+  assert.equal(await (await place.send('cli.add', [3, 3])).get(), 6)
   process.kill(pid, 'SIGTERM')
   await eventually(() => assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' }))
   assert.equal(place.read('back.pid'), undefined)
@@ -184,35 +174,24 @@ test('options can stand in the environment [6-011]', async (t) => {
   assert.equal(await worker.stop(), 0)
 })
 
-test('settings of the command line reach the processes that run tasks [6-024, 6-020, 1-247]', async (t) => {
+test('settings and modules of the command line reach the processes that run tasks [6-024, 6-020, 1-247]', async (t) => {
   const place = cliPlace(t)
-  writeFileSync(
-    place.file('more.mjs'),
-    `import { app } from ${JSON.stringify(new URL('fixtures/cli/tasks.ts', import.meta.url).href)}\n` +
-      "app.task('more.where', () => process.pid)",
-  )
-  const worker = await place.worker('-c', '1', '-I', 'more', 'task.default_queue=elsewhere')
-  const { output: id } = await place.run(
-    'call',
-    'cli.setting',
-    '-a',
-    '["task_default_queue"]',
-    '--queue',
-    'elsewhere',
-  )
-  assert.equal((await place.run('result', id.trim())).output, 'elsewhere\n')
-  const { output: other } = await place.run('call', 'more.where', '--queue', 'elsewhere')
-  const child = Number((await place.run('result', other.trim())).output)
-  assert.ok(child > 0 && child !== worker.pid)
+  const app = JSON.stringify(new URL('fixtures/cli/tasks.ts', import.meta.url).href)
+  writeFileSync(place.file('more.mjs'), `import { app } from ${app}\napp.task('more.pid', () => process.pid)`)
+  const worker = await place.worker('-c', '1', '-I', './more', 'task.default_queue=elsewhere')
+  const queue = 'elsewhere'
+  assert.equal(await (await place.send('cli.setting', ['task_default_queue'], { queue })).get(), 'elsewhere')
+  const child = await (await place.send('more.pid', [], { queue })).get()
+  assert.ok(typeof child === 'number' && child !== worker.pid)
   assert.equal(await worker.stop(), 0)
 })
 
 test('--purge empties the queues first [6-020]', async (t) => {
   const place = cliPlace(t)
-  const { output: id } = await place.run('call', 'cli.add', '-a', '[1, 1]')
+  const { id } = await place.send('cli.add', [1, 1])
   const worker = await place.worker('-c', '1', '--purge')
-  assert.equal(await place.call('cli.add', [1, 2]), '3\n')
-  assert.doesNotMatch(worker.output(), new RegExp(id.trim()))
+  assert.equal(await (await place.send('cli.add', [1, 2])).get(), 3)
+  assert.doesNotMatch(worker.output(), new RegExp(id))
   assert.equal(await worker.stop(), 0)
 })
 
@@ -228,9 +207,8 @@ test('a log file that was moved away is begun anew [10-009]', async (t) => {
   const place = cliPlace(t)
   const worker = place.start('worker', '-l', 'INFO', '-c', '1', '-f', 'w.log')
   await lineOf(place, 'w.log', /(ready)\./)
-  const { renameSync } = await import('node:fs')
   renameSync(place.file('w.log'), place.file('w.log.1'))
-  await place.call('cli.add', [1, 1])
+  await place.send('cli.add', [1, 1])
   await eventuallyValue(() => (place.read('w.log')?.includes('cli.add') ? true : undefined))
   assert.doesNotMatch(readFileSync(place.file('w.log.1'), 'utf8'), /cli\.add/)
   assert.equal(await worker.stop(), 0)

@@ -25,7 +25,8 @@ test('the same on Redis [6-002, 6-003, 11-001]', needs('redis-server'), async (t
   const redis = await startRedis(t)
   const place = cliPlace(t, { CELERY_BROKER_URL: redis.url, CELERY_RESULT_BACKEND: redis.url })
   const worker = await place.worker('-c', '1')
-  assert.equal(await place.call('cli.add', [20, 22]), '42\n')
+  const { output: id } = await place.run('call', 'cli.add', '-a', '[20, 22]')
+  assert.equal((await place.run('result', id.trim())).output, '42\n')
   assert.ok(!existsSync(place.file('celery.sqlite3')))
   assert.match(worker.output(), new RegExp(`transport: {3}redis://127\\.0\\.0\\.1:${redis.port}`))
   assert.equal(await worker.stop(), 0)
@@ -47,11 +48,11 @@ test(
 test('the result of a task that failed is its error, without a stack of ours [6-031, 6-017]', async (t) => {
   const place = cliPlace(t)
   const worker = await place.worker('-c', '1')
-  const { output: id } = await place.run('call', 'cli.fail', '--args', '["no luck"]')
-  const { code, output } = await place.run('result', id.trim())
+  const { id } = await place.send('cli.fail', ['no luck'])
+  const { code, output } = await place.run('result', id)
   assert.equal(code, 1)
   assert.match(output, /RangeError: no luck/)
-  const stack = await place.run('result', id.trim(), '--traceback')
+  const stack = await place.run('result', id, '--traceback')
   assert.equal(stack.code, 0)
   assert.match(stack.output, /RangeError.*no luck[\s\S]*tasks\.ts|tasks\.ts[\s\S]*RangeError.*no luck/)
   assert.equal(await worker.stop(), 0)
@@ -59,7 +60,7 @@ test('the result of a task that failed is its error, without a stack of ours [6-
 
 test('purge empties the queues of the app, after a question [6-032, 11-015]', async (t) => {
   const place = cliPlace(t)
-  for (const _ of [1, 2, 3]) await place.run('call', 'cli.add', '-a', '[1, 1]')
+  for (const number of [1, 2, 3]) await place.send('cli.add', [number, 1])
   const unasked = await place.run('purge')
   assert.equal(unasked.code, 1)
   assert.match(unasked.output, /This will remove all tasks from 1 queue: celery\.[\s\S]*use -f to purge/)

@@ -5,6 +5,7 @@ import { Celery, Ignore, Reject, TaskRevokedError } from '../../src/index.ts'
 import type { Delivery, OutgoingMessage } from '../../src/messaging/message.ts'
 import type { Channel } from '../../src/messaging/transport.ts'
 import { resolveTransport } from '../../src/messaging/transports/resolve-transport.ts'
+import { silentLogger } from '../../src/util/logger.ts'
 import { type UserWorkerOptions, Worker } from '../../src/worker/worker.ts'
 import { type TestBroker, testBrokers } from '../support/brokers.ts'
 import { eventually, eventuallyValue } from '../support/eventually.ts'
@@ -18,8 +19,13 @@ async function setup(
   options: UserWorkerOptions = {},
   settings: object = {},
 ) {
+  // What is registered first is cleaned up first: the worker must go before its broker.
+  const cleanup: (() => Promise<void>)[] = []
+  t.after(async () => {
+    for (const step of cleanup) await step()
+  })
   const { broker, backend } = await kind.open(t)
-  const app = new Celery('worker-test', { broker, backend, ...settings })
+  const app = new Celery('worker-test', { broker, backend, logger: silentLogger, ...settings })
   const log: string[] = []
   const gate = Promise.withResolvers<string>()
   const tasks = {
@@ -62,8 +68,8 @@ async function setup(
       })
     }),
   }
-  const worker = new Worker(app, { pool: 'async', concurrency: 4, ...options })
-  t.after(async () => {
+  const worker = new Worker(app, { pool: 'async', concurrency: 4, logger: silentLogger, ...options })
+  cleanup.push(async () => {
     gate.resolve('late')
     await worker.stop('cold')
     await app.close()
@@ -205,7 +211,8 @@ for (const kind of testBrokers) {
       const { worker, tasks, broker } = await setup(t, kind, {}, { taskDeadLetterQueue: 'dead' })
       const call = await tasks.add.delay(1, 1)
       const message = await takeFrom(t, broker, 'celery')
-      await putInto(t, broker, 'celery', { ...message, body: new TextEncoder().encode('{"cut') })
+      const { headers, properties } = message
+      await putInto(t, broker, 'celery', { headers, properties, body: new TextEncoder().encode('{"cut') })
       await worker.start()
       const kept = await takeFrom(t, broker, 'dead')
       assert.equal(kept.headers['id'], call.id)
@@ -230,7 +237,7 @@ for (const kind of testBrokers) {
       assert.equal(await worker.closed, 0)
       assert.equal(await running.get({ timeout: 10 }), 'running done')
       assert.deepEqual(log, ['running'])
-      const second = new Worker(app, { pool: 'async', concurrency: 4 })
+      const second = new Worker(app, { pool: 'async', concurrency: 4, logger: silentLogger })
       await second.start()
       await eventually(() => log.includes('waiting'))
       await eventually(() => second.state.held === 1)
@@ -244,7 +251,7 @@ for (const kind of testBrokers) {
       await tasks.gated.delay('twice')
       await eventually(() => log.length === 1)
       await worker.stop('cold')
-      const second = new Worker(app, { pool: 'async', concurrency: 4 })
+      const second = new Worker(app, { pool: 'async', concurrency: 4, logger: silentLogger })
       await second.start()
       await eventually(() => log.length === 2)
       await second.stop('cold')

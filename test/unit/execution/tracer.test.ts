@@ -380,8 +380,9 @@ suite('a task that is tried again', () => {
     assert.deepEqual(host.journal, [
       ['prerun', 'id'],
       ['beforeStart', 'id'],
-      ['publish', 't', [1]],
+      // Before the next attempt can write its own state.
       ['store', 'id', 'RETRY', triple],
+      ['publish', 't', [1]],
       ['onRetry', error, true],
       ['retry'],
       host.journal.at(-1),
