@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync } from 'node:fs'
+import path from 'node:path'
 import { CliError } from './exit-code.ts'
 
 /** What is started in the background. */
@@ -46,6 +47,7 @@ export async function detach({ argv, logfile, executable }: DetachOptions): Prom
 /** What the process prints before its log is set up shouldn't be lost, nor should a file that can't be written. */
 function openForOutput(file: string): number {
   try {
+    mkdirSync(path.dirname(path.resolve(file)), { recursive: true })
     return openSync(file, 'a')
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)

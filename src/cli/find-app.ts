@@ -10,10 +10,11 @@
 import { existsSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Celery } from '../app/celery.ts'
 import { resolveModule } from '../util/modules.ts'
 import { didYouMean } from '../util/text.ts'
-import type { CliApp, FoundApp } from './cli-app.ts'
 import { CliError, EXIT } from './exit-code.ts'
+import type { FoundApp } from './found-app.ts'
 
 /** How `findApp` works. */
 export interface FindAppOptions {
@@ -21,8 +22,6 @@ export interface FindAppOptions {
   readonly cwd?: string
   /** Whether an error of the module is shown with its whole stack. */
   readonly trace?: boolean
-  /** Makes the app that is used when none is named. Default: an app with the settings of `celeryconfig`. */
-  readonly createDefault?: () => Promise<CliApp>
 }
 
 type ModuleExports = Readonly<Record<string, unknown>>
@@ -49,15 +48,13 @@ export async function findApp(
   reference: string | undefined,
   options: FindAppOptions = {},
 ): Promise<FoundApp> {
-  const { createDefault = createDefaultApp } = options
-  if (reference === undefined) return { app: await createDefault(), reference: undefined }
-  return await new AppFinder(options).find(reference)
+  return reference === undefined ? await defaultApp() : await new AppFinder(options).find(reference)
 }
 
-/** The app for commands without `-A`: the module `celeryconfig`, the environment, `-b`. Celery: the default app. */
-async function createDefaultApp(): Promise<CliApp> {
-  const { createDefaultApp: create } = await import('./default-app.ts')
-  return create()
+async function defaultApp(): Promise<FoundApp> {
+  const { app } = await import('./default-app.ts')
+  const module = new URL(`./default-app${path.extname(import.meta.url)}`, import.meta.url)
+  return { app, reference: `${module.href}#app` }
 }
 
 class AppFinder {
@@ -240,7 +237,7 @@ function isModule(value: unknown): value is ModuleExports {
 /** Methods by which an app is known. Not its class: that of another copy of the package is another one. */
 const METHODS_OF_APPS = ['task', 'sendTask', 'loadModules', 'runnerSource'] as const
 
-function isApp(value: unknown): value is CliApp {
+function isApp(value: unknown): value is Celery {
   if (typeof value !== 'object' || value === null || !('conf' in value && 'tasks' in value)) return false
   return METHODS_OF_APPS.every((name) => typeof Reflect.get(value, name) === 'function')
 }

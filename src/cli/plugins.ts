@@ -10,8 +10,8 @@ import { createRequire } from 'node:module'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Command } from 'commander'
+import type { Celery } from '../app/celery.ts'
 import { isRecord } from '../util/is-record.ts'
-import type { CliApp } from './cli-app.ts'
 import type { CliContext } from './cli-context.ts'
 import type { OptionDeclaration } from './options.ts'
 import { addOption, environmentNote } from './options.ts'
@@ -31,7 +31,7 @@ export interface CommandPlugin {
 /** What a command of a package is given. */
 export interface PluginCall {
   /** Loads the app that `-A` names. */
-  readonly app: () => Promise<CliApp>
+  readonly app: () => Promise<Celery>
   readonly args: readonly unknown[]
   /** By their long names in camel case. */
   readonly options: Readonly<Record<string, unknown>>

@@ -2,8 +2,8 @@
 
 import { arch, release, type } from 'node:os'
 import { Command } from 'commander'
+import type { Celery } from '../app/celery.ts'
 import { sanitizeUrl } from '../util/url.ts'
-import type { CliApp } from './cli-app.ts'
 import type { CliContext } from './cli-context.ts'
 import { environmentNote } from './options.ts'
 import { CELERY_VERSION, versionBanner } from './version.ts'
@@ -23,7 +23,7 @@ export function reportCommand(contextOf: (command: Command) => CliContext): Comm
 }
 
 /** Celery: `app.bugreport()`. */
-function bugReport(app: CliApp, reference: string | undefined): string {
+function bugReport(app: Celery, reference: string): string {
   const { conf } = app
   const broker = sanitizeUrl(conf.brokerUrl)
   const results = typeof conf.resultBackend === 'string' ? sanitizeUrl(conf.resultBackend) : 'disabled'
@@ -32,7 +32,7 @@ software -> celeriac:${versionBanner()} celery:${CELERY_VERSION} node:${process.
             v8:${process.versions.v8} openssl:${process.versions.openssl ?? 'none'}
 platform -> system:${type()} arch:${arch()}
             kernel version:${release()} imp:Node.js
-app      -> ${app.main ?? '__main__'}${reference === undefined ? '' : ` (${reference})`}
+app      -> ${app.main ?? '__main__'} (${reference})
 settings -> transport:${broker.split('://', 1)[0]} (${broker}) results:${results}
 
 ${conf.humanize()}`

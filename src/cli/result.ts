@@ -2,7 +2,9 @@
 
 import { inspect } from 'node:util'
 import { Command } from 'commander'
+import { didYouMean } from '../util/text.ts'
 import type { CliContext } from './cli-context.ts'
+import { CliError } from './exit-code.ts'
 import { addOption, environmentNote } from './options.ts'
 
 interface ResultOptions {
@@ -33,7 +35,11 @@ export function resultCommand(contextOf: (command: Command) => CliContext): Comm
     const context = contextOf(self)
     const { app } = await context.loadApp()
     await app.loadModules()
-    const result = app.asyncResult(id, options.task)
+    const { task } = options
+    if (task !== undefined && app.tasks.get(task) === undefined) {
+      throw new CliError(`There is no task '${task}'${didYouMean(task, app.taskNames)}`)
+    }
+    const result = app.asyncResult(id)
     const value = options.traceback ? await result.traceback() : await result.get()
     context.echo(
       typeof value === 'string' ? value : inspect(value ?? null, { depth: null, maxArrayLength: null }),

@@ -15,10 +15,10 @@ import type { UserWorkerOptions } from '../worker/worker-options.ts'
 import { expandNodeName } from '../worker/worker-options.ts'
 import type { BannerQueue } from './banner.ts'
 import { banner } from './banner.ts'
-import type { FoundApp } from './cli-app.ts'
 import type { CliContext } from './cli-context.ts'
 import { detach } from './detach.ts'
 import { CliError, EXIT } from './exit-code.ts'
+import type { FoundApp } from './found-app.ts'
 import { nodeFormat } from './node-format.ts'
 import type { Autoscale } from './option-values.ts'
 import { createPidfile } from './pidfile.ts'
@@ -128,7 +128,7 @@ async function serve(
     ...workerOptions(options),
     hostname,
     logger,
-    ...(reference === undefined ? {} : { appModule: reference }),
+    appModule: reference,
   })
   const say = (text: string): void => context.io.out(`\n${text}\n`)
   const shutdown = createShutdown(context, worker, app.conf.resolved(), { logger, say })
@@ -237,7 +237,7 @@ function startBanner(worker: Worker, { app, reference }: FoundApp, options: Work
   const names = app.taskNames.filter((name) => threshold <= LOG_LEVELS.DEBUG || !name.startsWith('celery.'))
   return banner({
     hostname,
-    app: `${app.main ?? '__main__'}${reference === undefined ? ' (default)' : ` (${placeOf(reference)})`}`,
+    app: `${app.main ?? '__main__'} (${placeOf(reference)})`,
     transport: conf.brokerReadUrl,
     results: typeof conf.resultBackend === 'string' ? conf.resultBackend : undefined,
     concurrency: `${worker.options.concurrency ?? standard} (${pool})`,

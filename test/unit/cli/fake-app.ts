@@ -10,12 +10,12 @@ const CONFIGURATION = fileURLToPath(new URL('../../../src/config/configuration.t
 /** Source of an expression that makes what the command line takes for an app; it notes its calls in `calls`. */
 function fakeApp(name: string): string {
   return `((calls) => ({
-    calls, main: '${name}', tasks: new Map(), taskNames: ['${name}.add', 'celery.ping'],
+    calls, main: '${name}', tasks: new Map([['${name}.add', {}]]), taskNames: ['${name}.add', 'celery.ping'],
     conf: new Configuration({ brokerUrl: 'redis://:secret@localhost' }),
     task() {}, runnerSource() {}, async loadModules() { calls.push(['loadModules']) },
     async sendTask(...call) { calls.push(['sendTask', ...call]); return { id: 'id-of-${name}' } },
-    asyncResult(id, task) {
-      calls.push(['asyncResult', id, task])
+    asyncResult(id) {
+      calls.push(['asyncResult', id])
       return { get: async () => ({ answer: 42 }), traceback: async () => 'Traceback: boom' }
     },
     consumedQueues({ select, exclude }) {

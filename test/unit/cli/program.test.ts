@@ -140,9 +140,10 @@ test('result prints a value or a stack [6-031]', async (t) => {
   assert.equal((await run(['-A', path, 'result', 'some-id'])).output(), '{ answer: 42 }\n')
   const { output } = await run(['-A', path, 'result', 'some-id', '--traceback', '-t', 'tasks.add'])
   assert.equal(output(), 'Traceback: boom\n')
-  const made = JSON.stringify(await calls())
-  assert.match(made, /\["asyncResult","some-id",null\]/)
-  assert.match(made, /\["asyncResult","some-id","tasks\.add"\]/)
+  const unknown = await run(['-A', path, 'result', 'some-id', '-t', 'tasks.ad'])
+  assert.equal(unknown.code, 1)
+  assert.match(unknown.errors(), /There is no task 'tasks\.ad' \(did you mean "tasks\.add"\?\)/)
+  assert.equal(JSON.stringify(await calls()).match(/\["asyncResult","some-id"\]/g)?.length, 2)
 })
 
 test('purge asks first, and says how much it removed [6-032]', async (t) => {
@@ -283,7 +284,10 @@ test('packages add commands [6-013]', async (t) => {
     mkdirSync(join(folder, file, '..'), { recursive: true })
     writeFileSync(join(folder, file), text)
   }
-  write('package.json', JSON.stringify({ type: 'module', dependencies: { 'celery-flower': '*', other: '*', absent: '*' } }))
+  write(
+    'package.json',
+    JSON.stringify({ type: 'module', dependencies: { 'celery-flower': '*', other: '*', absent: '*' } }),
+  )
   write('node_modules/other/package.json', '{}')
   const manifest = { name: 'celery-flower', type: 'module', celery: { commands: './commands.js' } }
   write('node_modules/celery-flower/package.json', JSON.stringify(manifest))
