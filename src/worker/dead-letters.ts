@@ -1,6 +1,7 @@
 import type { Delivery, OutgoingMessage } from '../messaging/message.ts'
 import type { Logger } from '../util/logger.ts'
 import type { Session } from './session.ts'
+import { type Settlement, type SettlementPolicy, settle } from './settlement.ts'
 
 /** Header that tells why a message is in the dead-letter queue, and where it came from. */
 export const DEATH_HEADER = 'celeriac_death'
@@ -18,6 +19,14 @@ export interface Death {
   readonly time: string
   /** Node name of the worker. */
   readonly worker: string
+}
+
+/** Whether a message can be run does not depend on its task. */
+const NO_POLICY: SettlementPolicy = {
+  acksLate: true,
+  acksOnFailure: true,
+  acksOnTimeout: true,
+  rejectOnWorkerLost: false,
 }
 
 /**
@@ -45,16 +54,18 @@ export class DeadLetters {
   }
 
   /**
-   * Stores a copy, then settles the message. When the copy cannot be stored the message is not settled: the broker
-   * still has it, and the next connection brings it again.
+   * Stores a copy. Answers how the message itself is to be settled: undefined when the copy could not be stored, so
+   * that it is not to be settled at all: the broker still has it, and the next connection brings it again.
    */
-  async bury(delivery: Delivery, session: Session, reason: string, detail: string): Promise<void> {
+  async bury(
+    delivery: Delivery,
+    session: Session,
+    reason: string,
+    detail: string,
+  ): Promise<Settlement | undefined> {
     this.count += 1
     const queue = this.#queue
-    if (queue === undefined || delivery.queue === queue) {
-      session.settle(delivery.tag, 'reject')
-      return
-    }
+    if (queue === undefined || delivery.queue === queue) return settle('discarded', NO_POLICY)
     const death: Death = {
       reason,
       detail,
@@ -67,14 +78,14 @@ export class DeadLetters {
     try {
       await this.#declare(session, queue)
       await session.channel.publish(copyOf(delivery, death), { exchange: '', routingKey: queue })
-      session.settle(delivery.tag, 'ack')
+      return settle('buried', NO_POLICY)
     } catch (error) {
       if (!session.lost) {
-        this.#logger.error(
-          `Cannot move a message of ${delivery.queue} to ${queue}; it stays with the broker`,
-          { error },
-        )
+        this.#logger.error(`Cannot move a message of ${delivery.queue} to ${queue}; it stays where it is`, {
+          error,
+        })
       }
+      return undefined
     }
   }
 

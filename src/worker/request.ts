@@ -259,10 +259,9 @@ export class Request {
   async #bury(reason: string, detail: string): Promise<void> {
     this.#phase = 'ended'
     this.#host.log.rejected(this.name, this.id, detail)
-    if (!this.#settled) {
-      this.#settled = true
-      await this.#host.deadLetters.bury(this.#delivery, this.#session, reason, detail)
-    }
+    // With early acknowledgement the broker has forgotten the message by now; the copy is all there is.
+    const settlement = await this.#host.deadLetters.bury(this.#delivery, this.#session, reason, detail)
+    if (settlement !== undefined) this.#settle(settlement)
     this.#host.ended(this)
   }
 

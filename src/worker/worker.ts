@@ -205,7 +205,8 @@ export class Worker {
         this.#logger.error(`Cannot store that ${headers.task}[${headers.id}] is not registered`, { error })
       })
     }
-    await this.#deadLetters?.bury(delivery, session, reason, detail)
+    const settlement = await this.#deadLetters?.bury(delivery, session, reason, detail)
+    if (settlement !== undefined) session.settle(delivery.tag, settlement)
   }
 
   #createWatchdog(consumer: Consumer, pool: Pool): Watchdog {
