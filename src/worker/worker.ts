@@ -114,8 +114,9 @@ export class Worker {
   async #shutDown(mode: StopMode, exitCode: number): Promise<void> {
     this.#stopping = true
     this.#watchdog?.stop()
-    await this.#consumer?.stopConsuming()
+    // Before anything is awaited, so that no slot that becomes free is given to one of them.
     for (const request of this.state.requests) request.drop()
+    await this.#consumer?.stopConsuming()
     if (mode === 'cold') await this.#pool?.stop({ graceful: false })
     await this.state.whenIdle()
     await this.#pool?.stop({ graceful: true })
