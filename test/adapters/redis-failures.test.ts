@@ -226,6 +226,13 @@ suite('Redis and what goes wrong', needs('redis-server'), () => {
     await store.settle(taken)
   })
 
+  test('a server that may evict queues is warned of [5-115]', { timeout: 60_000 }, async (t) => {
+    const server = await startRedis(t, { args: ['--maxmemory', '50mb', '--maxmemory-policy', 'allkeys-lru'] })
+    const { store, warnings } = await openTestStore(t, server.url)
+    await takeNow(store, ['q'])
+    await eventually(() => assert.match(warnings.join(), /maxmemory-policy allkeys-lru/))
+  })
+
   test('sentinel: the master is found, and after a failover the new one [1-278] [1-279] [1-280]', {
     timeout: 60_000,
   }, async (t) => {

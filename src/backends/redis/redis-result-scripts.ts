@@ -72,6 +72,8 @@ if total and count == total then
   complete = redis.call('GET', KEYS[4]) == ARGV[6]
 end
 if ttl ~= '' then
-  for i = 1, 5 do redis.call('EXPIRE', KEYS[i], ttl) end
+  for i = 1, 3 do redis.call('EXPIRE', KEYS[i], ttl) end
 end
+-- Python does not know of the last two when it finishes a chord, so they must go by themselves.
+for i = 4, 5 do redis.call('EXPIRE', KEYS[i], ttl ~= '' and ttl or 86400) end
 return { complete and 1 or 0, count, total or '' }`)

@@ -69,6 +69,19 @@ export class Caretaker {
     this.#repeat(BINDINGS_INTERVAL, keepBindings)
     // kombu, too, looks at once for what a dead worker has left behind; nobody has to wait for it.
     void this.#do(() => this.#restoreExpired())
+    void this.#do(() => this.#checkEviction())
+  }
+
+  /** A full Redis must refuse to store, and not throw away what was stored, be it queues. */
+  async #checkEviction(): Promise<void> {
+    const memory = String(await this.#options.connection.send('INFO', 'memory'))
+    const limit = Number(/^maxmemory:(\d+)/m.exec(memory)?.[1] ?? 0)
+    const policy = /^maxmemory_policy:(\S+)/m.exec(memory)?.[1] ?? ''
+    if (limit === 0 || !policy.startsWith('allkeys')) return
+    this.#options.warn(
+      `Redis may throw queues away when it is full (maxmemory-policy ${policy}): set it to noeviction, so that it ` +
+        'refuses new messages instead',
+    )
   }
 
   async #beat(): Promise<void> {

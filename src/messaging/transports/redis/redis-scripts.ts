@@ -27,7 +27,7 @@ local function failed(reply) return type(reply) == 'table' and reply.err end
 export const TAKE: RedisScript = redisScript(`${NOW}
 local want, prefix, watch, queues = tonumber(ARGV[1]), ARGV[2], ARGV[3] == '1', tonumber(ARGV[4])
 local lists = #KEYS - 2 - queues
-local out, tags, failure, unrecordable = {}, 0, nil, nil
+local stamp, out, tags, failure, unrecordable = seconds(now), {}, 0, nil, nil
 
 local function pop(list)
   local got = redis.pcall('RPOP', list, want)
@@ -45,11 +45,12 @@ end
 -- Without a record there must be no message: what cannot be recorded goes back to where it was.
 local function record(list, got, tail)
   for from = 1, #got, 1000 do
-    local index, hash = {}, {}
+    local index, hash, at = {}, {}, 0
     for i = from, math.min(from + 999, #got) do
       local tag = prefix .. (tags + i)
-      index[#index + 1], index[#index + 2] = seconds(now), tag
-      hash[#hash + 1], hash[#hash + 2] = tag, '[' .. got[i] .. tail
+      index[at + 1], index[at + 2] = stamp, tag
+      hash[at + 1], hash[at + 2] = tag, '[' .. got[i] .. tail
+      at = at + 2
     end
     local added = redis.pcall('ZADD', KEYS[2], unpack(index))
     if not failed(added) then added = redis.pcall('HSET', KEYS[1], unpack(hash)) end
@@ -69,10 +70,15 @@ for number = 1, lists do
   if failed(got) then
     failure = got
   elseif got and #got > 0 then
-    local good, dead = {}, {}
+    local good, dead = got, {}
     for i = 1, #got do
-      local value = got[i]
-      if string.find(value, '^%s*{') then good[#good + 1] = value else dead[#dead + 1] = value end
+      if not string.find(got[i], '^%s*{') then dead[#dead + 1] = got[i] end
+    end
+    if #dead > 0 then
+      good = {}
+      for i = 1, #got do
+        if string.find(got[i], '^%s*{') then good[#good + 1] = got[i] end
+      end
     end
     for i = 1, #dead do redis.call('LPUSH', KEYS[2 + lists + queue], dead[i]) end
     if #dead > 0 then out[#out + 1], out[#out + 2] = -queue, #dead end
