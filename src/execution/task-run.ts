@@ -113,10 +113,10 @@ export class TaskRun {
     try {
       return await this.#task.run(this.#context, args, kwargs)
     } catch (thrown) {
-      const aborted = this.#aborted()
-      const error = meantError(thrown, aborted)
+      const error = meantError(thrown, this.#aborted())
       const { options } = this.#task
-      if (isAbandoned(aborted) || !isAutoretried(error, options)) throw error
+      if (!isAutoretried(error, options)) throw error
+      // Of a run that was given up it throws instead of sending anything.
       throw await this.#context.retry(autoretryOptions(error, options, retries))
     }
   }

@@ -122,6 +122,8 @@ class JournalingBackend implements Backend {
   readonly #journal: Entry[]
   /** Thrown by `save`. */
   broken: Error | undefined
+  /** The one state for which it is thrown; undefined: all. */
+  brokenFor: string | undefined
   /** Thrown when the parts of a chord are collected. */
   unreadable: Error | undefined
 
@@ -138,7 +140,7 @@ class JournalingBackend implements Backend {
   }
 
   async save(meta: ResultMeta, options: SaveOptions): Promise<void> {
-    if (this.broken !== undefined) throw this.broken
+    if (this.broken !== undefined && (this.brokenFor ?? meta.status) === meta.status) throw this.broken
     const backend = await this.#backend
     await backend.save(meta, options)
     this.#journal.push(['store', meta.task_id, meta.status, meta.result])

@@ -4,6 +4,7 @@ import {
   BackendStoreError,
   ContentDisallowed,
   DecodeError,
+  EncodeError,
   Ignore,
   OperationalError,
   Reject,
@@ -590,8 +591,23 @@ suite('what goes wrong outside of the body [2-172]', () => {
     assert.equal(outcome.error, "BackendStoreError('down')")
     assert.equal(host.sent.length, 1)
     assert.equal(host.errors.length, 1)
-    host.backend.broken = undefined
-    assert.equal(host.backend.metas.get('next'), undefined)
+  })
+
+  test('the backend, when the value is not to its liking: the rest of the chain runs and is not failed', async () => {
+    const host = new RecordingHost()
+    host.backend.broken = new EncodeError('too odd')
+    host.backend.brokenFor = 'SUCCESS'
+    host.task('t', () => 1)
+    const errbacks = [signature('errback')]
+    const chain = [signature('last', { options: { task_id: 'last' } }), signature('next')]
+    const outcome = await run(host, jobOf('t', [], { chain, errbacks }))
+    assert.ok(outcome.kind === 'failed' && outcome.severity === 'unexpected')
+    assert.equal(host.backend.metas.get('id')?.status, 'FAILURE')
+    assert.equal(host.backend.metas.get('last'), undefined)
+    assert.deepEqual(
+      host.sent.map(({ name }) => name),
+      ['next', 'errback'],
+    )
   })
 })
 
