@@ -23,6 +23,17 @@ import { uuid } from '../util/uuid.ts'
 import type { FrozenGroup, ResultsOf } from './group.ts'
 import { flattened, Group } from './group.ts'
 
+/** A chord that is about to be sent. */
+interface StartedChord {
+  readonly header: Group
+  readonly frozen: FrozenGroup
+  readonly body: AnySignature
+  readonly bodyResult: ResultNode
+  readonly headerOptions: WireOptions
+  /** For `celery.chord_unlock`. */
+  readonly watchOptions: WireOptions
+}
+
 /** Seconds after which `celery.chord_unlock` looks for the first time. */
 const FIRST_LOOK = 1
 
@@ -100,9 +111,13 @@ export class Chord<
   }
 
   protected override launch(call: MergedCall): ResultPromise<R, H> {
-    const { task_id: id } = call.given
-    const ownId = typeof id === 'string' ? id : (this.body.id ?? uuid())
-    return trusted<ResultPromise<R, H>>(new ResultPromise(ownId, this.#launch(call, ownId)))
+    if (this.host.settings.taskAlwaysEager) {
+      const eager = new ResultPromise(this.body.id ?? uuid(), this.launchEagerly(call))
+      return trusted<ResultPromise<R, H>>(eager)
+    }
+    const started = this.#start(call)
+    const sent = new ResultPromise(started.bodyResult.id, this.#send(call, started))
+    return trusted<ResultPromise<R, H>>(sent)
   }
 
   protected override async launchEagerly(call: MergedCall): Promise<ResultNode> {
@@ -125,27 +140,40 @@ export class Chord<
     }
   }
 
-  /** Celery: `chord.run`. */
-  async #launch(call: MergedCall, bodyId: string): Promise<ResultNode> {
-    if (this.host.settings.taskAlwaysEager) return this.launchEagerly(call)
-    await this.#assertSupported()
+  /** Copies of header and body with their ids. Celery: the first half of `chord.run`. */
+  #start(call: MergedCall): StartedChord {
     const { interval, countdown: _, max_retries: maxRetries, ...options } = withoutId(call.options)
     const body = this.body.clone()
     Object.assign(body.options, withoutId(call.given), options)
     const header = this.#preparedHeader()
     const groupId = header.id ?? uuid()
-    const bodyResult = body.freeze({ id: bodyId, groupId, rootId: body.rootId })
-
+    const { rootId } = body
+    const given = call.given['task_id']
+    const id = typeof given === 'string' ? given : uuid()
+    const bodyResult = body.freeze({ id, groupId, rootId })
+    const frozen = header.freezeMembers({ groupId, chord: body, rootId })
     const { chain: _chain, chord: _chord, ...headerOptions } = options
-    const frozen = header.freezeMembers({ groupId, chord: body, rootId: body.rootId })
+    return {
+      header,
+      frozen,
+      body,
+      bodyResult,
+      headerOptions: { ...headerOptions, task_id: groupId },
+      watchOptions: { interval, max_retries: maxRetries },
+    }
+  }
+
+  /** Celery: the second half of `chord.run`. */
+  async #send(call: MergedCall, started: StartedChord): Promise<ResultNode> {
+    const { header, frozen, body, bodyResult } = started
+    await this.#assertSupported()
     let headerResult: ResultNode = new GroupResult(frozen.id, frozen.results, this.host.resultContext)
     if (header.tasks.length === 0) {
       await body.send([[]])
     } else {
-      await this.#watchHeader(frozen, body, { interval, max_retries: maxRetries })
-      headerResult = await header.send(call.args, { ...headerOptions, task_id: groupId }, call.kwargs)
+      await this.#watchHeader(frozen, body, started.watchOptions)
+      headerResult = await header.send(call.args, started.headerOptions, call.kwargs)
     }
-    // The nearest: that of a chain's first task is the one before the chain.
     bodyResult.parent = headerResult
     return bodyResult
   }
@@ -198,7 +226,7 @@ function withoutId(options: WireOptions): Readonly<Record<string, unknown>> {
 }
 
 /** Makes `header` the parent of the first in the chain that ends with `result`. */
-export function hangBelow(result: ResultNode, header: ResultNode): void {
+function hangBelow(result: ResultNode, header: ResultNode): void {
   const seen = new Set<ResultNode>()
   let node = result
   while (node.parent !== undefined && node.parent !== header && !seen.has(node)) {
