@@ -6,6 +6,8 @@ import type { PoolJob } from '../../src/pool/pool.ts'
 import { PreforkPool } from '../../src/pool/prefork/prefork-pool.ts'
 import { exercisePool } from '../../src/testing/conformance/pool.ts'
 import type { ConformanceJob } from '../../src/testing/conformance/pool-runner.ts'
+import { eventually } from '../support/eventually.ts'
+import { startProcess } from '../support/spawn.ts'
 
 const inProcess = { terminates: false, resizes: true, processes: false }
 const processes = { terminates: true, resizes: true, processes: true }
@@ -124,4 +126,19 @@ test('prefork: a job that waits in a process can be terminated without harm to t
   assert.equal(pool.info().running, 1)
   pool.terminate('first', 'SIGTERM')
   assert.equal((await first).kind, 'terminated')
+})
+
+test('prefork: a process that is blocked by its job dies with its parent', async (t) => {
+  const runner = new URL('../../src/testing/conformance/pool-runner.ts', import.meta.url).href
+  const pool = new URL('../../src/pool/prefork/prefork-pool.ts', import.meta.url).href
+  const program = `
+    import { PreforkPool } from ${JSON.stringify(pool)}
+    const pool = new PreforkPool({ processes: 1 })
+    await pool.start({ module: ${JSON.stringify(runner)}, init: { greeting: 'hi' } })
+    pool.run({ id: '1', data: { do: 'spin' } }, { accepted: (pid) => console.log('runs in ' + pid) })`
+  const parent = startProcess(process.execPath, ['--input-type=module', '-e', program], { t })
+  await parent.waitForOutput(/runs in \d+/)
+  const child = Number(/runs in (\d+)/.exec(parent.output())?.[1])
+  process.kill(parent.pid, 'SIGKILL')
+  await eventually(() => assert.throws(() => process.kill(child, 0), { code: 'ESRCH' }))
 })

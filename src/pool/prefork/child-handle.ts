@@ -46,7 +46,7 @@ export class ChildHandle {
     const entry = fileURLToPath(
       new URL(import.meta.url.endsWith('.ts') ? './child-main.ts' : './child-main.js', import.meta.url),
     )
-    this.#process = spawn(process.execPath, [...process.execArgv, entry], {
+    this.#process = spawn(process.execPath, [...inheritedArguments(process.execArgv), entry], {
       stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
     })
     const pipe = this.#process.stdio[3]
@@ -130,4 +130,16 @@ export class ChildHandle {
     this.completed += 1
     if (this.retiring && this.jobs.size === 0) this.#socket.send(['stop'])
   }
+}
+
+/** Options of node that concern this process alone: what it runs, its debugger, its tests. */
+const OWN = /^--(input-type|inspect|test|watch|experimental-test|cpu-prof|heap-prof)/
+const OWN_WITH_VALUE = new Set(['-e', '--eval', '-p', '--print', '-pe'])
+
+/** The options of node that a child process gets, too. */
+function inheritedArguments(execArgv: readonly string[]): string[] {
+  return execArgv.filter(
+    (argument, index) =>
+      !OWN.test(argument) && !OWN_WITH_VALUE.has(argument) && !OWN_WITH_VALUE.has(execArgv[index - 1] ?? ''),
+  )
 }

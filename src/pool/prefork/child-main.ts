@@ -5,10 +5,12 @@
  * wait here. When a job turns out not to be short, those that wait are given back.
  *
  * The child does not outlive its parent: when the pipe breaks it exits at once, since nobody settles its messages
- * any more and somebody else will run them. Signals of the terminal and of process managers reach the whole group;
+ * any more and somebody else will run them. A job that blocks the event loop keeps it from noticing; for that there is
+ * a thread that looks for the parent once a second (Celery: `PR_SET_PDEATHSIG`). Signals of the terminal and of process managers reach the whole group;
  * the parent alone decides what they mean, so the child ignores them.
  */
 import { Socket } from 'node:net'
+import { Worker } from 'node:worker_threads'
 import { JobContext } from '../job-context.ts'
 import type { Runner } from '../pool.ts'
 import { FrameSocket, type ToChild, type ToParent } from './frames.ts'
@@ -58,10 +60,19 @@ async function initialise(module: string, init: unknown): Promise<void> {
     if (loaded.createRunner === undefined) throw new Error(`${module} exports no createRunner`)
     runner = await loaded.createRunner(init)
     parent.send(['ready'])
+    watchParent()
   } catch (error) {
     const { message, stack } = error instanceof Error ? error : new Error(String(error))
     parent.send(['failed', message, stack ?? message])
   }
+}
+
+function watchParent(): void {
+  const code = `
+    const parent = ${process.ppid}
+    setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL') }, 1000)`
+  const limits = { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 2, stackSizeMb: 1 }
+  new Worker(code, { eval: true, execArgv: [], env: {}, resourceLimits: limits }).unref()
 }
 
 async function runJob([, id, data, softTimeLimit, announce]: Job): Promise<void> {
