@@ -112,7 +112,6 @@ const BUILT_IN: readonly (readonly [module: string, classes: Readonly<Record<str
       BackendError: errors.BackendError,
       BackendGetMetaError: errors.BackendGetMetaError,
       BackendStoreError: errors.BackendStoreError,
-      WorkerTerminate: errors.WorkerTerminate,
     },
   ],
   [
@@ -149,6 +148,8 @@ const BUILT_IN: readonly (readonly [module: string, classes: Readonly<Record<str
       InvalidArguments: errors.InvalidArguments,
       BackendNotConfigured: errors.BackendNotConfigured,
       PublishError: errors.PublishError,
+      // In Python it ends the process that reads it.
+      WorkerTerminate: errors.WorkerTerminate,
     },
   ],
 ]
