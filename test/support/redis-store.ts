@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { redisOptions } from '../../src/messaging/transports/redis/redis-options.ts'
 import type { RedisStore } from '../../src/messaging/transports/redis/redis-store.ts'
 import { openRedisStore } from '../../src/messaging/transports/redis/redis-store.ts'
@@ -83,9 +82,4 @@ export function takeNow(store: RedisStore, queues: readonly string[], max = 100)
 /** Waits for messages. */
 export function takeNext(store: RedisStore, queues: readonly string[], max = 100): Promise<readonly Taken[]> {
   return store.take(queues, { max, signal: NEVER, wait: true })
-}
-
-/** Lets everything happen that is due in this turn of the event loop. */
-export async function turn(): Promise<void> {
-  await nextTurn()
 }
