@@ -127,6 +127,7 @@ export class SqliteFile {
   readonly #wake: SqliteWake
   readonly #statements = new Map<string, StatementSync>()
   readonly #listeners = new Set<() => void>()
+  readonly #holds = new Set<symbol>()
   readonly #tables = new Set<string>()
   readonly #writes: PendingWrite[] = []
   /** So many of the next writes get a transaction of their own. */
@@ -215,11 +216,22 @@ export class SqliteFile {
 
   /** Calls `listener` when `version` has grown; the process stays alive as long as somebody listens. */
   onChange(listener: () => void): () => void {
-    if (this.#listeners.size === 0) this.#wake.ref()
+    const letGo = this.keepAlive()
     this.#listeners.add(listener)
     return () => {
       this.#listeners.delete(listener)
-      if (this.#listeners.size === 0) this.#wake.unref()
+      letGo()
+    }
+  }
+
+  /** Keeps the process alive until the function it gives is called. */
+  keepAlive(): () => void {
+    const hold = Symbol('hold')
+    if (this.#holds.size === 0) this.#wake.ref()
+    this.#holds.add(hold)
+    return () => {
+      this.#holds.delete(hold)
+      if (this.#holds.size === 0) this.#wake.unref()
     }
   }
 

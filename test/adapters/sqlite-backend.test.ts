@@ -15,6 +15,7 @@ import { openSqliteFile } from '../../src/util/sqlite-file.ts'
 import { startProcess } from '../support/spawn.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
+import { onEnd } from './fixtures/on-end.ts'
 
 const url = `sqlite:///${join(tempDir(), 'results.sqlite3')}`
 
@@ -28,7 +29,7 @@ exerciseBackend({
 test('a result that another process saves is reported', async (t) => {
   const own = `sqlite:///${join(tempDir(t), 'results.sqlite3')}`
   const backend = await createSqliteBackend(backendOptions(own))
-  t.after(() => backend.close())
+  onEnd(t, () => backend.close())
   const meta = resultMeta({ result: 'from afar' })
   const reported = Promise.withResolvers<unknown>()
   const watch = backend.watch?.(reported.resolve)
@@ -54,7 +55,7 @@ test('expired results, groups and chords are removed from the file [4-061]', asy
     codec: jsonResultCodec,
     clock,
   })
-  t.after(() => Promise.all([file.close(), backend.close()]))
+  onEnd(t, () => Promise.all([file.close(), backend.close()]))
   const kept = resultMeta()
   const short = { expires: 5000, replyTo: undefined, size: 2 }
   const old = resultMeta()

@@ -19,6 +19,7 @@ import {
 import { explainSqliteError } from '../../src/util/sqlite-error.ts'
 import { openSqliteFile } from '../../src/util/sqlite-file.ts'
 import { tempDir } from '../support/temp-dir.ts'
+import { onEnd } from './fixtures/on-end.ts'
 
 async function connect(
   t: TestContext,
@@ -33,7 +34,7 @@ async function connect(
     ssl: false,
     clientName: 'test',
   })
-  t.after(() => connection.close().catch(() => undefined))
+  onEnd(t, () => connection.close().catch(() => undefined))
   return connection
 }
 
@@ -118,7 +119,7 @@ test('a read-only file is reported', (t) => {
   const path = join(tempDir(t), 'celery.sqlite3')
   new DatabaseSync(path).exec('CREATE TABLE t (a)')
   const database = new DatabaseSync(path, { readOnly: true })
-  t.after(() => database.close())
+  onEnd(t, () => database.close())
   assert.throws(
     () => {
       try {
@@ -136,7 +137,7 @@ test('a file that stays locked: publishing is refused in time, and works afterwa
   const path = join(tempDir(t), 'celery.sqlite3')
   const channel = await (await connect(t, path, { busy_timeout: 0.2 })).openChannel()
   const shell = new DatabaseSync(path)
-  t.after(() => shell.close())
+  onEnd(t, () => shell.close())
   shell.exec('BEGIN IMMEDIATE')
   await assert.rejects(publishTexts(channel, 'q', ['a']), about(path, /locked.*0\.2 s.*busy_timeout/, true))
   shell.exec('ROLLBACK')
@@ -149,7 +150,7 @@ test('a lock that is released in time only delays', async (t) => {
   const path = join(tempDir(t), 'celery.sqlite3')
   const channel = await (await connect(t, path)).openChannel()
   const shell = new DatabaseSync(path)
-  t.after(() => shell.close())
+  onEnd(t, () => shell.close())
   shell.exec('BEGIN IMMEDIATE')
   const published = publishTexts(channel, 'q', ['a', 'b'])
   setTimeout(() => shell.exec('ROLLBACK'), 120)
@@ -165,7 +166,7 @@ test('a consumer on a file that stays locked is closed with the reason', async (
   const collector = new Collector()
   await channel.consume('q', collector.deliver)
   const shell = new DatabaseSync(path)
-  t.after(() => shell.close())
+  onEnd(t, () => shell.close())
   shell.exec(`BEGIN IMMEDIATE; INSERT INTO celeriac_messages
     (queue, priority, redelivered, exchange, routing_key, properties, headers, body)
     VALUES ('q', 0, 0, '', 'q', '{}', '{}', x'61'); COMMIT; BEGIN IMMEDIATE`)
@@ -182,10 +183,10 @@ test('a full disk: what does not fit is refused, the rest stays, and later all w
   const path = join(tempDir(t), 'celery.sqlite3')
   const channel = await (await connect(t, path)).openChannel()
   const backend = await createSqliteBackend(backendOptions(`sqlite:///${path}`))
-  t.after(() => backend.close())
+  onEnd(t, () => backend.close())
   await publishTexts(channel, 'q', ['before'])
   const file = await openSqliteFile(path, { tables: RESULT_TABLES, busyTimeout: 1000, synchronous: 'normal' })
-  t.after(() => file.close())
+  onEnd(t, () => file.close())
   const pages = Number(file.read(() => file.prepare('PRAGMA page_count').get())?.['page_count'])
   await file.write(() => void file.prepare(`PRAGMA max_page_count = ${pages + 1}`).get())
 

@@ -10,6 +10,7 @@ import { openSqliteFile } from '../../src/util/sqlite-file.ts'
 import { eventually, eventuallyValue } from '../support/eventually.ts'
 import { startProcess } from '../support/spawn.ts'
 import { tempDir } from '../support/temp-dir.ts'
+import { onEnd } from './fixtures/on-end.ts'
 
 const OPTIONS = {
   tables: 'CREATE TABLE IF NOT EXISTS t (a INTEGER UNIQUE)',
@@ -19,7 +20,7 @@ const OPTIONS = {
 
 async function open(t: TestContext, path = join(tempDir(t), 'file.sqlite3')): Promise<SqliteFile> {
   const file = await openSqliteFile(path, OPTIONS)
-  t.after(() => file.close())
+  onEnd(t, () => file.close())
   return file
 }
 
@@ -36,7 +37,7 @@ function values(file: SqliteFile): readonly unknown[] {
 test('writes of one turn are one transaction', async (t) => {
   const file = await open(t)
   const other = new DatabaseSync(file.path)
-  t.after(() => other.close())
+  onEnd(t, () => other.close())
   const seenByOthers = (): unknown => other.prepare('SELECT count(*) AS n FROM t').get()?.['n']
   const seen = await Promise.all([insert(file, 1), insert(file, 2), file.write(seenByOthers)])
   assert.deepEqual(seen, [undefined, undefined, 0])
@@ -112,7 +113,7 @@ test('announced writes and commits of others wake those who listen', async (t) =
   await insert(file, 2, true)
   assert.equal(changes, 1)
   const other = new DatabaseSync(file.path)
-  t.after(() => other.close())
+  onEnd(t, () => other.close())
   other.exec('INSERT INTO t VALUES (3)')
   await eventually(() => changes === 2)
   const { version } = file

@@ -15,6 +15,7 @@ import { eventually } from '../support/eventually.ts'
 import type { RunningProcess } from '../support/spawn.ts'
 import { startProcess } from '../support/spawn.ts'
 import { tempDir } from '../support/temp-dir.ts'
+import { onEnd } from './fixtures/on-end.ts'
 
 const QUEUE = 'work'
 
@@ -33,7 +34,7 @@ function broker(t: TestContext): Broker {
     child: (mode, ...rest) =>
       startProcess(
         process.execPath,
-        [join(import.meta.dirname, 'sqlite-child.ts'), mode, url, QUEUE, ...rest],
+        [join(import.meta.dirname, 'fixtures', 'sqlite-child.ts'), mode, url, QUEUE, ...rest],
         {
           t,
         },
@@ -47,7 +48,7 @@ function broker(t: TestContext): Broker {
         ssl: false,
         clientName: 'test',
       })
-      t.after(() => connection.close())
+      onEnd(t, () => connection.close())
       return connection.openChannel()
     },
   }
@@ -95,6 +96,15 @@ test('what a killed process held is delivered again', async (t) => {
   await own.ack(tagsOf(collector.deliveries))
 })
 
+// A worker that has all it may take still waits for its tasks to end.
+test('a consumer keeps its process alive while it has no room for more', async (t) => {
+  const { child, channel } = broker(t)
+  await publishTexts(await channel(), QUEUE, numbered('m', 3))
+  const holder = child('hold', '3')
+  await holder.waitForOutput(/holding/)
+  assert.equal(await holder.stop(), 'SIGTERM')
+})
+
 // A publisher may die as soon as it was told that its messages are stored.
 test('what a killed process had published is there', async (t) => {
   const { child, channel } = broker(t)
@@ -123,7 +133,7 @@ async function held(
     busyTimeout: 10_000,
     synchronous: 'normal',
   })
-  t.after(() => file.close())
+  onEnd(t, () => file.close())
   return { victim, file }
 }
 

@@ -11,6 +11,7 @@ import { openSqliteFile } from '../../src/util/sqlite-file.ts'
 import { eventually } from '../support/eventually.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
+import { onEnd } from './fixtures/on-end.ts'
 
 interface Fixture {
   readonly clock: VirtualClock
@@ -23,10 +24,10 @@ async function fixture(t: TestContext): Promise<Fixture> {
   const options = { tables: BROKER_TABLES, busyTimeout: 10_000, synchronous: 'normal' } as const
   const clock = new VirtualClock()
   const file = await openSqliteFile(path, options)
-  t.after(() => file.close())
+  onEnd(t, () => file.close())
   const open = async (): Promise<SqliteQueueStore> => {
     const store = new SqliteQueueStore(await openSqliteFile(path, options), clock)
-    t.after(() => store.close())
+    onEnd(t, () => store.close())
     return store
   }
   return { clock, file, open }

@@ -14,7 +14,7 @@ import type { Row } from './message-row.ts'
 import { isAlive, ownIdentity } from './process-identity.ts'
 
 /** How long an owner counts as alive without a sign of life, where only that can be known. */
-export const LEASE_MS = 60_000
+const LEASE_MS = 60_000
 
 /** See the module's description. */
 export class Owner {

@@ -49,6 +49,7 @@ export class SqliteQueueStore implements QueueStore {
   readonly #closed = new Deferred<Error | undefined>()
   readonly #closing = new AbortController()
   #closePromise: Promise<void> | undefined
+  #letGo: (() => void) | undefined
 
   /** @param file stays open until the store is closed. */
   constructor(file: SqliteFile, clock: Clock) {
@@ -91,6 +92,9 @@ export class SqliteQueueStore implements QueueStore {
 
   async consuming(queues: readonly string[]): Promise<void> {
     if (queues.length === 0 && !this.#owner.registered) return
+    this.#letGo?.()
+    // A consumer keeps its process alive, also while it has no room for more.
+    this.#letGo = queues.length > 0 ? this.#file.keepAlive() : undefined
     const owner = await this.#owner.id()
     this.#janitor.start()
     const now = this.#clock.now()
@@ -229,8 +233,7 @@ export class SqliteQueueStore implements QueueStore {
   }
 
   async #close(): Promise<void> {
-    this.#closing.abort()
-    this.#janitor.stop()
+    this.#stop()
     this.fanout.close()
     this.#closed.resolve(undefined)
     try {
@@ -284,8 +287,14 @@ export class SqliteQueueStore implements QueueStore {
   #fail(error: unknown): void {
     if (this.#closed.settled) return
     this.#closed.resolve(error instanceof Error ? error : new ConnectionError(String(error)))
+    this.#stop()
+  }
+
+  #stop(): void {
     this.#closing.abort()
     this.#janitor.stop()
+    this.#letGo?.()
+    this.#letGo = undefined
   }
 
   #check(): void {
