@@ -75,8 +75,8 @@ export class VirtualConnection implements TransportConnection {
         await this.#store.remove(queue)
       }
     } finally {
-      await this.#store.close()
-      this.#closed.resolve(undefined)
+      // Whatever closing the store says, the connection is gone.
+      await this.#store.close().finally(() => this.#closed.resolve(undefined))
     }
   }
 

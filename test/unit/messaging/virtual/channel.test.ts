@@ -318,6 +318,18 @@ test('broadcasts are heard while the queue is consumed, also when it is bound la
   assert.deepEqual([store.of('settle'), store.of('restore'), store.of('put')], [[], [], []])
 })
 
+// A close that goes wrong is reported, and is a close nevertheless.
+test('when giving back or closing fails, close rejects and closed settles', async () => {
+  const { store, channel, connection } = await fixture()
+  await delivered(channel, 1)
+  store.failures.set('restore', new OperationalError('not now'))
+  await assert.rejects(channel.close(), /not now/)
+  assert.equal(await channel.closed, undefined)
+  store.failures.set('close', new OperationalError('not at all'))
+  await assert.rejects(connection.close(), /not at all/)
+  assert.equal(await connection.closed, undefined)
+})
+
 // Exclusive queues belong to their connection.
 test('exclusive queues go with the connection', async () => {
   const { store, channel, connection } = await fixture()

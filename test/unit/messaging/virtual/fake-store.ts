@@ -117,6 +117,7 @@ export class FakeStore implements QueueStore {
   async close(): Promise<void> {
     this.calls.push(['close'])
     this.ended.resolve(undefined)
+    this.#fail('close')
   }
 
   /** The calls of one verb, without its name. */
