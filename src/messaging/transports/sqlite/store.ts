@@ -38,7 +38,7 @@ const RELEASE_RETRY_MS = 1000
 
 /** See the module's description. */
 export class SqliteQueueStore implements QueueStore {
-  readonly features = SQLITE_FEATURES
+  readonly features: QueueStoreFeatures = SQLITE_FEATURES
   readonly bindings: SqliteBindings
   readonly fanout: SqliteBroadcasts
   readonly closed: Promise<Error | undefined>
