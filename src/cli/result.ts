@@ -2,6 +2,7 @@
 
 import { inspect } from 'node:util'
 import { Command } from 'commander'
+import type { AsyncResult } from '../result/async-result.ts'
 import { didYouMean } from '../util/text.ts'
 import type { CliContext } from './cli-context.ts'
 import { CliError } from './exit-code.ts'
@@ -40,9 +41,19 @@ export function resultCommand(contextOf: (command: Command) => CliContext): Comm
       throw new CliError(`There is no task '${task}'${didYouMean(task, app.taskNames)}`)
     }
     const result = app.asyncResult(id)
-    const value = options.traceback ? await result.traceback() : await result.get()
+    const value = options.traceback ? await result.traceback() : await taskValue(result)
     context.echo(
       typeof value === 'string' ? value : inspect(value ?? null, { depth: null, maxArrayLength: null }),
     )
   })
+}
+
+/** The value; a task that failed ends the command with its error, of which the stack here is no part. */
+async function taskValue(result: AsyncResult): Promise<unknown> {
+  try {
+    return await result.get()
+  } catch (cause) {
+    if (!(await result.ready())) throw cause
+    throw new CliError(String(cause), { cause })
+  }
 }

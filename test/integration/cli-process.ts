@@ -12,7 +12,7 @@ import { tempDir } from '../support/temp-dir.ts'
 
 const CLI = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 /** The app of these tests. */
-export const TASKS = fileURLToPath(new URL('fixtures/cli/tasks.ts', import.meta.url))
+const TASKS = fileURLToPath(new URL('fixtures/cli/tasks.ts', import.meta.url))
 
 /** How a command ended. */
 export interface CommandResult {
