@@ -137,7 +137,9 @@ export class BrokerConnection implements AsyncDisposable {
     this.#logger.warn(`Dropping the connection to ${this.#broker}: ${reason}`)
     this.#forget(connection)
     // What is under way on it fails when it is closed, and is then retried.
-    void connection.close()
+    connection.close().catch((error: unknown) => {
+      this.#logger.warn(`Closing the connection to ${this.#broker} failed: ${String(error)}`)
+    })
   }
 
   /** Closes it for good; what is being published is finished first. Idempotent. */

@@ -19,17 +19,16 @@ import type { OutgoingMessage, PublishTarget } from './message.ts'
 import type { Channel, PublishTicket } from './transport.ts'
 
 /** Celery: `task_publish_retry_policy`: at once, then after 0.2, 0.4 and so on up to 1 second; three times. */
-export const DEFAULT_PUBLISH_RETRY: IntervalPolicy = { start: 0, step: 200, max: 1_000, maxRetries: 3 }
+const DEFAULT_PUBLISH_RETRY: IntervalPolicy = { start: 0, step: 200, max: 1_000, maxRetries: 3 }
 
-/** Milliseconds. */
-export const DEFAULT_PUBLISH_TIMEOUT = 30_000
+const DEFAULT_PUBLISH_TIMEOUT = 30_000
 
 /** What a `Producer` works with. */
 export interface ProducerOptions {
   readonly connection: BrokerConnection
-  /** Default `DEFAULT_PUBLISH_RETRY`; false: no retry. */
+  /** Default: Celery's (at once, then after 0.2, 0.4 … up to 1 s; three times); false: no retry. */
   readonly retry?: IntervalPolicy | false | undefined
-  /** Milliseconds within which a publish settles, retries included. Default `DEFAULT_PUBLISH_TIMEOUT`. */
+  /** Milliseconds within which a publish settles, retries included. Default 30 s. */
   readonly timeout?: number | undefined
   readonly clock?: Clock | undefined
 }

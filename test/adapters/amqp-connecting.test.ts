@@ -9,7 +9,7 @@ import type { TransportOptions } from '../../src/messaging/transport.ts'
 import { amqpTransport } from '../../src/messaging/transports/amqp/transport.ts'
 import { freePort } from '../support/free-port.ts'
 import { findPython, needsPython, runPython } from '../support/python.ts'
-import { needs } from '../support/require-server.ts'
+import { needs, requireProgram } from '../support/require-server.ts'
 import { sharedRabbitmq, startRabbitmq } from '../support/servers/rabbitmq.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { connect, declareQueue, openChannel, transportOptions } from './amqp-connect.ts'
@@ -176,7 +176,7 @@ function withOpenssl(): { readonly skip: string | false } {
 function clientCertificate(t: TestContext): { readonly keyfile: string; readonly certfile: string } {
   const dir = tempDir(t)
   const openssl = (...args: readonly string[]): void => {
-    execFileSync('openssl', args, { cwd: dir, stdio: 'ignore' })
+    execFileSync(requireProgram('openssl'), args, { cwd: dir, stdio: 'ignore' })
   }
   openssl(
     'req',

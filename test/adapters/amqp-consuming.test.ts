@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { test } from 'node:test'
 import { ChannelError, ConnectionError } from '../../src/errors.ts'
 import type { Delivery } from '../../src/messaging/message.ts'
@@ -15,7 +17,7 @@ import { eventually } from '../support/eventually.ts'
 import { needs } from '../support/require-server.ts'
 import { sharedRabbitmq, startRabbitmq } from '../support/servers/rabbitmq.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
-import { connect, declareQueue, openChannel, statusOf } from './amqp-connect.ts'
+import { connect, declareQueue, openChannel, statusOf, transportOptions } from './amqp-connect.ts'
 
 const server = needs('rabbitmq-server')
 
@@ -84,6 +86,18 @@ for (const [kind, args, options] of [
     await eventually(async () => assert.equal((await statusOf(monitor, 'q')).consumers, 0))
   })
 }
+
+test('a prefetch count that AMQP cannot express is no limit [7-045]', server, async (t) => {
+  const { url } = await (await sharedRabbitmq()).newVhost(t)
+  const channel = await openChannel(t, url)
+  await declareQueue(channel, 'q')
+  await publishTexts(channel, 'q', ['a', 'b'])
+  await channel.prefetch(1)
+  const collector = new Collector()
+  await channel.consume('q', collector.deliver)
+  await channel.prefetch(65_536)
+  await collector.wait(2)
+})
 
 test('classic and quorum queues on one channel [7-047]', server, async (t) => {
   const { url } = await (await sharedRabbitmq()).newVhost(t)
@@ -274,6 +288,32 @@ test('closing a connection to a silent broker comes to an end', server, async (t
   assert.equal(await connection.closed, undefined)
   await publishing
 })
+
+test(
+  'after the connection to a silent broker was given up nothing keeps the process alive',
+  server,
+  async (t) => {
+    const rabbitmq = await sharedRabbitmq()
+    const { url } = await rabbitmq.newVhost(t)
+    const proxy = await startTcpProxy(t, rabbitmq.port)
+    const program = `
+    import { amqpTransport } from ${JSON.stringify(new URL('../../src/messaging/transports/amqp/transport.ts', import.meta.url).href)}
+    const connection = await amqpTransport.connect(${JSON.stringify(transportOptions(proxy.through(url), { heartbeat: 600 }))})
+    await connection.openChannel()
+    process.send('open')
+    await new Promise((resolve) => process.once('message', resolve))
+    await connection.close()
+    process.disconnect()
+  `
+    const child = fork('-', [], { execArgv: ['--input-type=module', '--eval', program], stdio: 'inherit' })
+    t.after(() => child.kill())
+    await once(child, 'message')
+    proxy.stall()
+    child.send('close')
+    const [code] = await once(child, 'exit')
+    assert.equal(code, 0)
+  },
+)
 
 test('thousands of acknowledgements in disorder settle exactly what was acknowledged', server, async (t) => {
   const { url } = await (await sharedRabbitmq()).newVhost(t)

@@ -40,6 +40,9 @@ type Verdict = 'ack' | 'reject' | 'requeue'
 /** Types of queues that know limits of consumers only. */
 const CONSUMER_LIMITED: ReadonlySet<unknown> = new Set(['quorum', 'stream'])
 
+/** AMQP's count is 16 bits wide; more is no limit. Celery: `PREFETCH_COUNT_MAX`. */
+const LARGEST_PREFETCH = 65_535
+
 const NO_CONTENT = Buffer.alloc(0)
 const NO_PROPERTIES: Message['properties'] = {
   contentType: undefined,
@@ -177,13 +180,19 @@ export class AmqpChannel implements Channel {
     const handle = await this.#call(what, () => this.#consumers.start(queue, onMessage, options, global))
     return {
       cancel: async () => {
-        if (this.#gone === undefined) await this.#call(what, handle.cancel)
+        try {
+          if (this.#gone === undefined) await this.#call(what, handle.cancel)
+        } catch (error) {
+          // A consumer whose channel goes is cancelled.
+          if (this.#gone === undefined) throw error
+        }
       },
     }
   }
 
   async prefetch(count: number): Promise<void> {
-    await this.#call(`Setting the prefetch count to ${count}`, () => this.#consumers.prefetch(count))
+    const limit = count > LARGEST_PREFETCH ? 0 : count
+    await this.#call(`Setting the prefetch count to ${count}`, () => this.#consumers.prefetch(limit))
   }
 
   ack(tags: readonly DeliveryTag[]): Promise<void> {

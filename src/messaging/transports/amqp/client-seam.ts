@@ -21,7 +21,7 @@ interface ClientConnection {
   sentSinceLastCheck: boolean
   readonly channels: readonly ({ readonly buffer: { write(chunk: Buffer): boolean } } | null | undefined)[]
   readonly muxer: { _readIncoming(): void }
-  readonly stream: { cork(): void; uncork(): void; destroy(): void }
+  readonly stream: { cork(): void; uncork(): void; destroy(error: Error): void }
 }
 
 /** See the module's description. */
@@ -56,9 +56,12 @@ export class ClientSeam {
     return room
   }
 
-  /** amqplib only ends the socket, which a peer that is gone never answers: the process would wait for it. */
+  /**
+   * amqplib only ends the socket, which a peer that is gone never answers: the process would wait for it. The error lets
+   * amqplib end its heartbeat and its channels, if it has not yet.
+   */
   destroySocket(): void {
-    this.#connection.stream.destroy()
+    this.#connection.stream.destroy(new Error('the connection was closed'))
   }
 }
 

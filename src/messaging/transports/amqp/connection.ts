@@ -108,7 +108,13 @@ export class AmqpConnection implements TransportConnection, ChannelHost {
   async #closeInOrder(): Promise<void> {
     // A broker that blocks the connection reads nothing from it.
     if (!this.#blocked) await Promise.all([...this.#channels].map((channel) => channel.close()))
-    if (!this.#ended.settled) await Promise.race([this.#model.close(), this.closed])
+    if (this.#ended.settled) return
+    try {
+      // When the connection goes meanwhile, amqplib leaves its promise pending.
+      await Promise.race([this.#model.close(), this.closed])
+    } catch (error) {
+      if (!this.#ended.settled) throw error
+    }
   }
 
   #setFault(error: unknown): void {

@@ -115,8 +115,8 @@ export class Publisher {
     this.#state = 'opening'
     try {
       const channel = await this.#host.openConfirmChannel()
-      if (this.#state !== 'opening') return
-      this.#use(channel)
+      if (this.#state === 'opening') this.#use(channel)
+      else await channel.close()
     } catch (error) {
       if (this.#state === 'opening') this.#state = 'shut'
       this.#channelFault = error
