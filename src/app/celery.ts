@@ -34,11 +34,11 @@ import type { TaskSelf } from '../task/context.ts'
 import { setCurrentHost } from '../task/current-host.ts'
 import type { TaskPublishOptions } from '../task/options.ts'
 import type { EagerOutcome, TaskCall } from '../task/ports.ts'
-import { TaskRegistry } from '../task/registry.ts'
+import type { TaskRegistry } from '../task/registry.ts'
 import type { AnySignature, ApplyOptions, CanvasHost } from '../task/signature.ts'
 import { readCall, Signature } from '../task/signature.ts'
-import type { Task, TaskParts } from '../task/task.ts'
-import { createTask, typedTask } from '../task/task.ts'
+import type { Task } from '../task/task.ts'
+import { typedTask } from '../task/task.ts'
 import type { TaskBase } from '../task/task-base.ts'
 import type { Clock } from '../util/clock.ts'
 import { systemClock } from '../util/clock.ts'
@@ -52,17 +52,22 @@ import { normalizeAppOptions } from './app-options.ts'
 import { AppResults } from './app-results.ts'
 import type { AppSignals } from './app-signals.ts'
 import { createAppSignals } from './app-signals.ts'
-import { createBuiltins } from './builtins.ts'
-import type { Bound, DeclaredTask, OutputOf, ParametersOf, TaskDeclaration, Unbound } from './declare-task.ts'
+import { AppTasks } from './app-tasks.ts'
+import type { Bound, OutputOf, ParametersOf, TaskDeclaration, Unbound } from './declare-task.ts'
 import { readDeclaration } from './declare-task.ts'
 import { runEagerly } from './eager.ts'
 import type { Discovery } from './module-loader.ts'
 import { discover, importModule } from './module-loader.ts'
-import { sharedTasks } from './shared-tasks.ts'
 import type { BrokerRetry, WorkerSettings } from './worker-settings.ts'
 import { readBrokerRetry, readWorkerSettings } from './worker-settings.ts'
 
 type Kwargs = Readonly<Record<string, unknown>>
+
+/** Sources are `.ts`, the package is `.js`: the module beside this one is what this one is. */
+const CHILD_RUNNER = new URL('./child-runner.ts', import.meta.url).href.replace(
+  /\.ts$/,
+  path.extname(import.meta.url),
+)
 
 /**
  * An app: its tasks, its settings, and everything that is made of them. Celery: `Celery`.
@@ -81,7 +86,7 @@ export class Celery implements CanvasHost, AsyncDisposable {
   readonly errorClasses: ErrorClasses = new ErrorClasses()
   readonly oid: string = uuid()
   readonly #options: AppOptions
-  readonly #tasks = new TaskRegistry<Task>()
+  readonly #tasks: AppTasks
   readonly #broker: AppBroker
   readonly #results: AppResults
   readonly #publisher: Publisher
@@ -98,6 +103,7 @@ export class Celery implements CanvasHost, AsyncDisposable {
     this.clock = this.#options.clock ?? systemClock
     this.signals = createAppSignals(this.logger)
     this.conf = this.#configuration()
+    this.#tasks = new AppTasks(this, this.#options.strictTyping)
     const settings = (): Settings => this.settings
     const clientName = `gen${process.pid}@${hostname()}`
     this.#broker = new AppBroker({ settings, logger: this.logger, clock: this.clock, clientName })
@@ -121,7 +127,6 @@ export class Celery implements CanvasHost, AsyncDisposable {
       clock: this.clock,
       logger: this.logger,
     })
-    for (const task of createBuiltins(this)) this.#tasks.register(task)
     if (this.#options.setAsCurrent) setCurrentHost(this)
   }
 
@@ -149,7 +154,7 @@ export class Celery implements CanvasHost, AsyncDisposable {
   task<F extends CallableFunction>(options: Unbound, body: F): Task<ParametersOf<F>, OutputOf<F>>
   task<F extends CallableFunction>(body: F, options?: Unbound): Task<ParametersOf<F>, OutputOf<F>>
   task(...declaration: readonly unknown[]): unknown {
-    return this.#declare(readDeclaration(declaration, (name) => this.genTaskName(name)))
+    return this.#tasks.declare(readDeclaration(declaration, (name) => this.genTaskName(name)))
   }
 
   /** Declares a class-based task; see `TaskBase`. Celery: `register_task`. */
@@ -158,7 +163,7 @@ export class Celery implements CanvasHost, AsyncDisposable {
   ): Task<Args, Output> {
     const { name, options } = task
     const declared = { name, options, handlers: task, body: task.run }
-    return typedTask(this.#declare(declared, task))
+    return typedTask(this.#tasks.declare(declared, task))
   }
 
   /**
@@ -169,9 +174,7 @@ export class Celery implements CanvasHost, AsyncDisposable {
     name: string,
     options: TaskPublishOptions & Pick<TaskDeclaration, 'params' | 'input' | 'ignoreResult'> = {},
   ): Task<Args, Result> {
-    const task = this.#create({ name, options, handlers: {}, body: undefined })
-    if (!this.#tasks.has(name)) this.#tasks.register(task)
-    return typedTask(task)
+    return typedTask(this.#tasks.declareRemote(name, options))
   }
 
   /** The name of a task whose declaration gives none. Override it to name tasks your way. */
@@ -180,8 +183,7 @@ export class Celery implements CanvasHost, AsyncDisposable {
   }
 
   get tasks(): TaskRegistry<Task> {
-    for (const [name, declared] of sharedTasks) if (!this.#tasks.has(name)) this.#declare(declared)
-    return this.#tasks
+    return this.#tasks.registry
   }
 
   /** Names of all tasks, Celery's own included. */
@@ -389,7 +391,7 @@ export class Celery implements CanvasHost, AsyncDisposable {
     const { brokerUrl, brokerReadUrl, brokerWriteUrl, resultBackend } = this.settings
     const backend = typeof resultBackend === 'string' ? { resultBackend } : {}
     return {
-      module: new URL(`./child-runner${path.extname(import.meta.url)}`, import.meta.url).href,
+      module: CHILD_RUNNER,
       init: { app: module ?? '', settings: { brokerUrl, brokerReadUrl, brokerWriteUrl, ...backend } },
       create: () => Promise.resolve(createTaskRunner(this.executionHost())),
     }
@@ -432,25 +434,6 @@ export class Celery implements CanvasHost, AsyncDisposable {
     })
     if (configSource !== undefined) conf.configFromObject(configSource, { namespace })
     return conf
-  }
-
-  /** The new task; or the one of that name, if there is one that is more than a name. */
-  #declare(declared: DeclaredTask, instance?: object): Task {
-    const known = this.#tasks.get(declared.name)
-    if (known?.runnable === true) {
-      if (known.body !== declared.body) {
-        this.logger.warn(`There is a task called '${declared.name}' already: the second one is ignored`)
-      }
-      return known
-    }
-    if (known !== undefined) this.#tasks.unregister(known)
-    const task = this.#create(declared, instance)
-    this.#tasks.register(task)
-    return task
-  }
-
-  #create(declared: Omit<TaskParts, 'host' | 'instance' | 'strictTyping'>, instance?: object): Task {
-    return createTask({ ...declared, host: this, instance, strictTyping: this.#options.strictTyping })
   }
 
   #decode(body: Uint8Array, { contentType, contentEncoding, compression }: BodyEncoding): unknown {

@@ -124,7 +124,7 @@ export function readProperties(options: WireOptions): MessageProperties {
 }
 
 /** AMQP's own properties under their wire names. */
-export const PROPERTY_NAMES: ReadonlyMap<string, keyof MessageProperties> = new Map([
+const PROPERTY_NAMES: ReadonlyMap<string, keyof MessageProperties> = new Map([
   ['message_id', 'messageId'],
   ['timestamp', 'timestamp'],
   ['type', 'type'],

@@ -1,12 +1,12 @@
-/** Which app is meant where none is named. Follows the code through promises, callbacks and timers. */
-import { AsyncLocalStorage } from 'node:async_hooks'
+/** Which app is meant where none is named: that of the running task, else the one that was made last. */
 import { ImproperlyConfigured } from '../errors.ts'
+import { currentTask } from './current-task.ts'
+import type { TaskHost } from './ports.ts'
 import type { CanvasHost } from './signature.ts'
 
-const scoped = new AsyncLocalStorage<CanvasHost>()
 let fallback: CanvasHost | undefined
 
-/** The app of the running code, else the one that was made last. @throws ImproperlyConfigured when there is none. */
+/** The current app. @throws ImproperlyConfigured when there is none. */
 export function currentHost(): CanvasHost {
   const host = findCurrentHost()
   if (host === undefined) {
@@ -17,15 +17,15 @@ export function currentHost(): CanvasHost {
 
 /** The same, or undefined when there is none. */
 export function findCurrentHost(): CanvasHost | undefined {
-  return scoped.getStore() ?? fallback
+  const host = currentTask()?.host
+  return host !== undefined && isCanvasHost(host) ? host : fallback
 }
 
-/** Makes an app the one that is meant where none is named. Celery: `set_default`, `set_current`. */
+/** Makes an app the current one outside of tasks. Celery: `set_default`, `set_current`. */
 export function setCurrentHost(host: CanvasHost | undefined): void {
   fallback = host
 }
 
-/** Runs code for which an app is the one that is meant. */
-export function runWithHost<T>(host: CanvasHost, code: () => T): T {
-  return scoped.run(host, code)
+function isCanvasHost(host: TaskHost): host is CanvasHost {
+  return 'signatureFrom' in host && 'pipe' in host
 }

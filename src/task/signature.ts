@@ -384,7 +384,7 @@ function copyOptions(options: WireOptions): Record<string, unknown> {
 }
 
 /** Options as plain data: nested signatures become data. */
-export function dataOfOptions(options: WireOptions): Kwargs {
+function dataOfOptions(options: WireOptions): Kwargs {
   const data: Record<string, unknown> = {}
   for (const key in options) {
     const value = options[key]

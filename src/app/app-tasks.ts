@@ -1,0 +1,54 @@
+import type { UserTaskOptions } from '../task/options.ts'
+import { TaskRegistry } from '../task/registry.ts'
+import type { CanvasHost } from '../task/signature.ts'
+import type { Task, TaskParts } from '../task/task.ts'
+import { createTask } from '../task/task.ts'
+import { createBuiltins } from './builtins.ts'
+import type { DeclaredTask } from './declare-task.ts'
+import { sharedTasks } from './shared-tasks.ts'
+
+/** The tasks of an app: Celery's own, those that were declared, those that every app has, and those that run elsewhere. */
+export class AppTasks {
+  readonly #host: CanvasHost
+  readonly #strictTyping: boolean
+  readonly #registry = new TaskRegistry<Task>()
+
+  /** @param strictTyping default of the option `typing`. */
+  constructor(host: CanvasHost, strictTyping: boolean) {
+    this.#host = host
+    this.#strictTyping = strictTyping
+    for (const task of createBuiltins(host)) this.#registry.register(task)
+  }
+
+  /** By their names; shared tasks that were declared meanwhile included. */
+  get registry(): TaskRegistry<Task> {
+    for (const [name, declared] of sharedTasks) if (!this.#registry.has(name)) this.declare(declared)
+    return this.#registry
+  }
+
+  /** The new task; or the one of that name, if there is one that is more than a name. */
+  declare(declared: DeclaredTask, instance?: object): Task {
+    const known = this.#registry.get(declared.name)
+    if (known?.runnable === true) {
+      if (known.body !== declared.body) {
+        this.#host.logger.warn(`There is a task called '${declared.name}' already: the second one is ignored`)
+      }
+      return known
+    }
+    if (known !== undefined) this.#registry.unregister(known)
+    const task = this.#create(declared, instance)
+    this.#registry.register(task)
+    return task
+  }
+
+  /** A task that has no body here. */
+  declareRemote(name: string, options: UserTaskOptions): Task {
+    const task = this.#create({ name, options, handlers: {}, body: undefined })
+    if (!this.#registry.has(name)) this.#registry.register(task)
+    return task
+  }
+
+  #create(declared: Omit<TaskParts, 'host' | 'instance' | 'strictTyping'>, instance?: object): Task {
+    return createTask({ ...declared, host: this.#host, instance, strictTyping: this.#strictTyping })
+  }
+}
