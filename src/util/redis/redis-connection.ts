@@ -55,7 +55,7 @@ export class RedisConnection {
   #trouble: Error | undefined
   #closing = false
 
-  /** Use `openRedis` or `connectTo`. */
+  /** Use `openRedis` or `connectTo`. @internal */
   constructor(client: Redis, server: string) {
     this.#client = client
     this.server = server

@@ -36,6 +36,8 @@ export class Caretaker {
   readonly #options: CaretakerOptions
   readonly #timers = new Set<TimerHandle>()
   readonly #working = new Set<Promise<void>>()
+  /** What was said last; the same again would only fill the log. */
+  #trouble = ''
   #started: Promise<void> | undefined
   #stopped = false
 
@@ -140,7 +142,9 @@ export class Caretaker {
     } catch (error) {
       // The store hears of a lost connection by itself.
       if (this.#stopped || error instanceof ConnectionError) return
-      this.#options.warn(error instanceof Error ? error.message : String(error))
+      const trouble = error instanceof Error ? error.message : String(error)
+      if (trouble !== this.#trouble) this.#options.warn(trouble)
+      this.#trouble = trouble
     }
   }
 }

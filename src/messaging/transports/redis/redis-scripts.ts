@@ -35,7 +35,8 @@ local function pop(list)
   -- Redis before 6.2 pops one at a time.
   got = {}
   while #got < want do
-    local value = redis.call('RPOP', list)
+    local value = redis.pcall('RPOP', list)
+    if failed(value) then return value end
     if not value then break end
     got[#got + 1] = value
   end

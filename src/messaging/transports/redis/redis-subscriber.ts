@@ -74,7 +74,11 @@ export class RedisSubscriber {
   }
 
   #connection(): Promise<RedisConnection> {
-    this.#opening ??= this.#connect()
+    this.#opening ??= this.#connect().catch((error: unknown) => {
+      // Whoever needs it next tries again.
+      this.#opening = undefined
+      throw error
+    })
     return this.#opening
   }
 

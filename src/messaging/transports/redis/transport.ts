@@ -14,6 +14,7 @@ export const redisTransport: Transport = virtualTransport({
   features: {
     exchangeTypes: new Set(['direct', 'topic', 'fanout']),
     priorities: { levels: 4, lowFirst: true },
+    mandatory: true,
   },
   open: (options) =>
     openRedisStore(redisOptions(options), { warn: options.warn ?? (() => undefined), clock: systemClock }),
