@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import { EncodeError, SerializerNotInstalled } from '../../../src/errors.ts'
+import { sentMessages } from '../app/golden-app.ts'
+import { createTestApp } from '../app/test-app.ts'
+
+suite('publishing', () => {
+  test('follows settings that change [10-028]', async () => {
+    const app = createTestApp({ acceptContent: ['json', 'yaml'] })
+    const add = app.task('t.add', (x: number) => x)
+    await add.delay(1)
+    await add.delay(2)
+    app.conf.update({ taskRoutes: { 't.*': 'routed' }, taskSerializer: 'yaml' })
+    await add.delay(3)
+    app.conf.taskRoutes = null
+    await add.delay(4)
+    const celery = await sentMessages(app, ['celery'])
+    assert.deepEqual(
+      celery.map(({ headers }) => headers['argsrepr']),
+      ['(1,)', '(2,)', '(4,)'],
+    )
+    const [routed] = await sentMessages(app, ['routed'])
+    assert.equal(routed?.properties['content_type'], 'application/x-yaml')
+  })
+
+  test('asks routers about every call when more than the name decides [10-021]', async () => {
+    const app = createTestApp({
+      taskRoutes: (_name: string, args: readonly unknown[]) => `queue-${String(args[0])}`,
+    })
+    const add = app.task('t.add', (x: number) => x)
+    await add.delay(1)
+    await add.delay(2)
+    assert.equal((await sentMessages(app, ['queue-1'])).length, 1)
+    assert.equal((await sentMessages(app, ['queue-2'])).length, 1)
+  })
+
+  test('routes by another name on request [3-025]', async () => {
+    const app = createTestApp({ taskRoutes: { 't.other': 'there' } })
+    await app.task('t.add', (x: number) => x).applyAsync([1], { routeName: 't.other' })
+    assert.equal((await sentMessages(app, ['there'])).length, 1)
+  })
+
+  test('lets receivers change the message, and tells them when it is sent [3-039 9-020 9-021 9-022]', async () => {
+    const app = createTestApp()
+    const told: unknown[] = []
+    app.signals.beforeTaskPublish.connect(({ sender, headers, properties, body, exchange, routingKey }) => {
+      headers['tenant'] = 'a'
+      properties['priority'] = 8
+      told.push([sender, exchange, routingKey, body])
+    })
+    app.signals.afterTaskPublish.connect(({ headers }) => told.push(headers['tenant']))
+    app.signals.taskSent.connect(({ taskId, args }) => told.push([taskId, args]), { sender: 't.add' })
+    const { id } = await app.task('t.add', (x: number) => x).delay(1)
+    const [message] = await sentMessages(app, ['celery'])
+    assert.equal(message?.headers['tenant'], 'a')
+    assert.equal(message?.properties['priority'], 8)
+    const embed = { callbacks: null, errbacks: null, chain: null, chord: null }
+    assert.deepEqual(told, [['t.add', '', 'celery', [[1], {}, embed]], 'a', [id, [1]]])
+  })
+
+  test('compresses [3-011]', async () => {
+    const app = createTestApp({ taskCompression: 'zstd' })
+    await app.task('t.add', (x: string) => x).delay('a'.repeat(1000))
+    const [message] = await sentMessages(app, ['celery'])
+    assert.equal(message?.headers['compression'], 'application/zstd')
+    assert.ok(Array.isArray(message?.body))
+    assert.deepEqual(message.body[0], ['a'.repeat(1000)])
+  })
+
+  test('speaks protocol 1 on request [1-151 3-065 5-022 5-023]', async () => {
+    const app = createTestApp({ taskProtocol: 1 })
+    const add = app.task('t.add', (x: number, y: number) => x + y)
+    await add.s(1, 2).pipe(add.s(3)).delay()
+    const [message] = await sentMessages(app, ['celery'])
+    assert.deepEqual(message?.headers, {})
+    const { body } = message ?? {}
+    assert.ok(typeof body === 'object' && body !== null && 'callbacks' in body && 'task' in body)
+    assert.equal(body.task, 't.add')
+    assert.ok(Array.isArray(body.callbacks))
+    assert.equal(body.callbacks[0].args[0], 3)
+  })
+
+  test('what cannot be encoded is the caller’s error, and nothing is sent [2-167]', async () => {
+    const app = createTestApp()
+    const echo = app.task('t.echo', (x: unknown) => x)
+    await assert.rejects(echo.delay(() => 1).get(), EncodeError)
+    await assert.rejects(echo.applyAsync([1], { serializer: 'jsn' }).get(), SerializerNotInstalled)
+    assert.deepEqual(await sentMessages(app, ['celery']), [])
+  })
+
+  test('the client’s queue for results is its own, and stays [5-002]', async () => {
+    const app = createTestApp()
+    const add = app.task('t.add', (x: number) => x)
+    await add.delay(1)
+    await add.delay(2)
+    const messages = await sentMessages(app, ['celery'])
+    assert.deepEqual(
+      messages.map(({ properties }) => properties['reply_to']),
+      [app.oid, app.oid],
+    )
+  })
+})
