@@ -104,7 +104,9 @@ export class Chain<
     }
     const steps = this.#stepsOf(call)
     const [last] = steps.results
-    if (last === undefined) throw new TypeError('An empty chain cannot be sent')
+    if (last === undefined) {
+      return new ResultPromise<R, H>(uuid(), Promise.reject(new TypeError('An empty chain cannot be sent')))
+    }
     return trusted<ResultPromise<R, H>>(new ResultPromise(last.id, this.#send(call, steps, last)))
   }
 
