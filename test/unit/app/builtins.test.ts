@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import type { Celery } from '../../../src/app/celery.ts'
+import { ChordError } from '../../../src/errors.ts'
+import { describeException } from '../../../src/protocol/exception-info.ts'
+import { buildResultMeta } from '../../../src/protocol/result-meta.ts'
+import { sentMessages } from './golden-app.ts'
+import { createTestApp } from './test-app.ts'
+
+/** Runs a task of Celery’s own. */
+async function run(app: Celery, name: string, args: readonly unknown[], kwargs = {}): Promise<unknown> {
+  const result = await app.tasks.require(name).apply([...args], { kwargs })
+  return result.get()
+}
+
+async function put(app: Celery, id: string, state: string, value: unknown): Promise<void> {
+  const result = state === 'FAILURE' ? describeException(value) : value
+  await app.results.save(buildResultMeta({ id, state, result, now: 0 }))
+}
+
+test('celery.accumulate gives its arguments back, or one of them [2-065]', async () => {
+  const app = createTestApp()
+  assert.deepEqual(await run(app, 'celery.accumulate', [1, 2]), [1, 2])
+  assert.equal(await run(app, 'celery.accumulate', [[1, 2]].flat(), { index: 0 }), 1)
+  assert.deepEqual(await run(app, 'celery.accumulate', [[4, 5]], { index: 0 }), [4, 5])
+})
+
+test('celery.map and celery.starmap call a task for each item [2-067 3-098]', async () => {
+  const app = createTestApp()
+  const sum = app.task('t.sum', (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0))
+  const add = app.task('t.add', async (x: number, y: number) => x + y)
+  const it = [
+    [1, 2],
+    [3, 4],
+  ]
+  assert.deepEqual(await run(app, 'celery.map', [], { task: sum.s().toJSON(), it }), [3, 7])
+  assert.deepEqual(await run(app, 'celery.starmap', [], { task: add.s().toJSON(), it }), [3, 7])
+  await assert.rejects(
+    run(app, 'celery.map', [], { task: app.signature('t.none').toJSON(), it }),
+    /t\.none is not registered/,
+  )
+})
+
+test('celery.backend_cleanup needs nothing to clean [2-064 4-061]', async () => {
+  await run(createTestApp(), 'celery.backend_cleanup', [])
+  await run(createTestApp({ backend: 'disabled://' }), 'celery.backend_cleanup', [])
+})
+
+suite('celery.chord_unlock [2-066 3-092]', () => {
+  function call(app: Celery, ids: readonly string[]): Promise<unknown> {
+    const body = app.signature('t.body', { taskId: 'body-id' }).toJSON()
+    const result = ids.map((id) => [[id, null], null])
+    return run(app, 'celery.chord_unlock', ['group-id', body], { result, max_retries: 1 })
+  }
+
+  test('sends the body with all values when the header is done', async () => {
+    const app = createTestApp()
+    await put(app, 'cu-1', 'SUCCESS', 1)
+    await put(app, 'cu-2', 'SUCCESS', 2)
+    await call(app, ['cu-1', 'cu-2'])
+    const [message] = await sentMessages(app, ['celery'])
+    assert.equal(message?.headers['id'], 'body-id')
+    assert.ok(Array.isArray(message.body))
+    assert.deepEqual(message.body[0], [[1, 2]])
+  })
+
+  test('looks again while it is not [3-118]', async () => {
+    const app = createTestApp()
+    await put(app, 'cu-3', 'SUCCESS', 1)
+    // Eagerly both attempts are made at once.
+    await assert.rejects(call(app, ['cu-3', 'cu-never']), /Can't retry celery.chord_unlock/)
+    assert.deepEqual(await sentMessages(app, ['celery']), [])
+  })
+
+  test('fails the body with the culprit when a part failed [3-107]', async () => {
+    const app = createTestApp()
+    await put(app, 'cu-4', 'SUCCESS', 1)
+    await put(app, 'cu-5', 'FAILURE', new RangeError('no'))
+    await call(app, ['cu-4', 'cu-5'])
+    const body = app.AsyncResult('body-id')
+    await assert.rejects(body.get(), (error) => {
+      return error instanceof ChordError && error.message === "Dependency cu-5 raised RangeError('no')"
+    })
+    await body.forget()
+  })
+
+  test('fails the body when it cannot be sent [3-110]', async () => {
+    const app = createTestApp()
+    await put(app, 'cu-6', 'SUCCESS', 1)
+    app.publish = () => Promise.reject(new RangeError('gone'))
+    await call(app, ['cu-6'])
+    const body = app.AsyncResult('body-id')
+    await assert.rejects(body.get(), /Callback error: RangeError\('gone'\)/)
+    await body.forget()
+  })
+})

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createRunner } from '../../../src/app/child-runner.ts'
+import { ImproperlyConfigured } from '../../../src/errors.ts'
+import { app } from './fixtures/child-app.ts'
+import { sentMessages } from './golden-app.ts'
+
+const module = new URL('./fixtures/child-app.ts', import.meta.url).href
+
+test('a child process finds the app, takes over settings, and runs its tasks', async () => {
+  const { init, module: runner } = app.runnerSource({ module: `${module}#app` })
+  assert.match(runner, /\/child-runner\.ts$/)
+  assert.deepEqual(structuredClone(init), init)
+  const { run, close } = await createRunner(init)
+  await app.tasks.require('child.add').applyAsync([2, 3], { taskId: 'child-1' })
+  const [message] = await sentMessages(app, ['celery'])
+  const { readTaskHeaders } = await import('../../../src/protocol/task-headers.ts')
+  const job = {
+    headers: readTaskHeaders(message?.headers ?? {}),
+    properties: { contentType: 'application/json', contentEncoding: 'utf-8' },
+    compression: undefined,
+    body: Buffer.from(JSON.stringify(message?.body)),
+    exchange: '',
+    routingKey: 'celery',
+    redelivered: false,
+    hostname: 'w@h',
+    wantRepr: true,
+  }
+  const outcome = await run(job, { signal: new AbortController().signal })
+  assert.ok(typeof outcome === 'object' && outcome !== null && 'kind' in outcome)
+  assert.equal(outcome.kind, 'succeeded')
+  assert.equal(await app.AsyncResult('child-1').get(), 5)
+  await close()
+})
+
+test('a child process that is told no app says so', async () => {
+  await assert.rejects(createRunner({}), ImproperlyConfigured)
+  await assert.rejects(createRunner({ app: `${module}#noApp`, settings: {} }), /is no app: export one/)
+})
