@@ -2,6 +2,9 @@ import type { AsyncResult } from './async-result.ts'
 import { trusted } from './async-result.ts'
 import type { GetOptions, ResultNode } from './ports.ts'
 
+/** What a promise of JavaScript calls the reason of a failure, so that `catch((error: Error) => …)` is taken as there. */
+type Reason = Parameters<NonNullable<Parameters<Promise<unknown>['catch']>[0]>>[0]
+
 /**
  * What `delay()` and `applyAsync()` give: a promise of the result object, settled when the broker has the message, and
  * `get()` on it for those who want nothing but the value: `await add.delay(4, 4).get()`.
@@ -25,13 +28,13 @@ export class ResultPromise<T, R extends ResultNode = AsyncResult<T>> implements 
   // biome-ignore lint/suspicious/noThenProperty: it is a promise, and says so
   then<Fulfilled = R, Rejected = never>(
     onFulfilled?: ((result: R) => Fulfilled | PromiseLike<Fulfilled>) | null,
-    onRejected?: ((reason: unknown) => Rejected | PromiseLike<Rejected>) | null,
+    onRejected?: ((reason: Reason) => Rejected | PromiseLike<Rejected>) | null,
   ): Promise<Fulfilled | Rejected> {
     return this.#promise.then(onFulfilled, onRejected)
   }
 
   catch<Rejected = never>(
-    onRejected?: ((reason: unknown) => Rejected | PromiseLike<Rejected>) | null,
+    onRejected?: ((reason: Reason) => Rejected | PromiseLike<Rejected>) | null,
   ): Promise<R | Rejected> {
     return this.#promise.catch(onRejected)
   }
