@@ -64,7 +64,7 @@ function python(
     'bench_celery',
     'worker',
     '-l',
-    'INFO',
+    'WARNING',
     '-P',
     pool,
     '-c',

@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util'
 import { findPython } from '../test/support/python.ts'
 import { type BrokerAccess, startBrokers } from './brokers.ts'
 import { type Contender, listContenders, type Scenario } from './contenders.ts'
-import { drainRate, memory, produce, startWorker } from './harness.ts'
+import { memory, produce, startWorker, watchDrain } from './harness.ts'
 import { type Measurement, printTables } from './tables.ts'
 
 const { values } = parseArgs({
@@ -27,7 +27,7 @@ const rounds = Number(values.rounds)
 const tasks = Number(values.tasks)
 
 prepare()
-const python = findPython()?.python
+const python = findPython()?.path
 if (python === undefined) console.log('Python Celery is not installed here: it does not take part.')
 const contenders = listContenders(python).filter(
   ({ broker, name }) =>
@@ -96,18 +96,23 @@ async function measureWorker(
 ): Promise<Partial<Measurement>> {
   const n = Math.ceil(tasks * contender.share)
   run(contender, access, 'publish', n, task, 'bulk')
-  const empty = drainRate(() => access.length(contender.queue))
-  const worker = await startWorker(contender.worker, access.env)
+  const full = await access.length(contender.queue)
+  const worker = startWorker(contender.worker, access.env)
+  worker.failed.catch(() => undefined)
   try {
-    const rate = await empty
-    return { rate, startup: worker.startup, memory: memory(worker.pid) }
+    const { rate, begun } = await Promise.race([
+      watchDrain(full, () => access.length(contender.queue)),
+      worker.failed,
+    ])
+    return { rate, startup: begun - worker.started, memory: memory(worker.pid) }
   } finally {
     await worker.stop()
   }
 }
 
 async function measureRoundTrip(contender: Contender, access: BrokerAccess): Promise<Partial<Measurement>> {
-  const worker = await startWorker(contender.worker, access.env)
+  const worker = startWorker(contender.worker, access.env)
+  worker.failed.catch(() => undefined)
   try {
     const { p50, p99 } = run(contender, access, 'roundtrip', Math.min(1000, tasks), 'noop_result', 'one')
     return { p50, p99 }

@@ -11,7 +11,7 @@ export interface Measurement {
   /** Milliseconds of a round trip. */
   readonly p50?: number | undefined
   readonly p99?: number | undefined
-  /** Milliseconds until the worker was ready. */
+  /** Milliseconds from the start of the worker's process to its first task. */
   readonly startup?: number | undefined
   /** MiB after the run, children included. */
   readonly memory?: number | undefined
@@ -44,7 +44,7 @@ export function printTables(measurements: readonly Measurement[]): void {
         column(
           runs,
           ({ startup }) => startup,
-          (value) => `ready ${Math.round(value)} ms`,
+          (value) => `starts ${Math.round(value)} ms`,
         ),
         column(
           runs,

@@ -142,3 +142,19 @@ test('prefork: a process that is blocked by its job dies with its parent', async
   process.kill(parent.pid, 'SIGKILL')
   await eventually(() => assert.throws(() => process.kill(child, 0), { code: 'ESRCH' }))
 })
+
+test('prefork: jobs that wait a little all run, whatever comes meanwhile', async (t) => {
+  const pool = await warmPool(t, 2)
+  let next = 0
+  const lanes = Array.from({ length: 10 }, async () => {
+    while (next < 2000) {
+      next += 1
+      const outcome = await pool.run(
+        plain(`l${next}`, { do: 'later', milliseconds: next % 100 === 0 ? 30 : 0 }),
+      )
+      assert.equal(outcome.kind, 'returned')
+    }
+  })
+  await Promise.all(lanes)
+  assert.equal(pool.info().running, 0)
+})

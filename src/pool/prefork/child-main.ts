@@ -105,19 +105,24 @@ function startNext(): void {
 
 function wait(job: Job): void {
   waiting.set(job[1], job)
-  if (givingBack) return
+  if (!givingBack) watchRunning()
+}
+
+/** Looks after a while whether jobs that run now still run. */
+function watchRunning(): void {
   givingBack = true
-  const before = new Set(running.keys())
+  const before = [...running.keys()]
   setTimeout(() => {
     givingBack = false
-    // Those that ran then still run: they are not short, so what waits behind them must not.
-    const stuck = [...before].every((id) => running.has(id))
-    for (const [id, waiter] of waiting) {
-      waiting.delete(id)
-      if (stuck) parent.send(['returned', id])
-      else receive(waiter)
-    }
+    if (before.every((id) => running.has(id))) giveBack()
+    else if (waiting.size > 0) watchRunning()
   }, GIVE_BACK_MS)
+}
+
+/** Those that ran then still run: they are not short, so what waits behind them must not. */
+function giveBack(): void {
+  for (const id of waiting.keys()) parent.send(['returned', id])
+  waiting.clear()
 }
 
 function abort(id: string, reason: 'terminate' | 'shutdown'): void {

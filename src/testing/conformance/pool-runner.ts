@@ -3,6 +3,7 @@ import type { Runner } from '../../pool/pool.ts'
 /** What a job of the suite does. */
 export type ConformanceJob =
   | { readonly do: 'echo'; readonly value: unknown }
+  | { readonly do: 'later'; readonly milliseconds: number }
   | { readonly do: 'until-aborted' }
   | { readonly do: 'ignore-abort' }
   | { readonly do: 'spin' }
@@ -27,6 +28,11 @@ function perform(job: ConformanceJob, signal: () => AbortSignal): Promise<unknow
       return Promise.resolve(job.value)
     case 'pid':
       return Promise.resolve(process.pid)
+    case 'later':
+      return new Promise((resolve) => {
+        if (job.milliseconds === 0) setImmediate(resolve)
+        else setTimeout(resolve, job.milliseconds)
+      })
     case 'until-aborted':
       return new Promise((resolve) => {
         const aborted = signal()
