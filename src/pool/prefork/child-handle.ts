@@ -132,14 +132,16 @@ export class ChildHandle {
   }
 }
 
-/** Options of node that concern this process alone: what it runs, its debugger, its tests. */
-const OWN = /^--(input-type|inspect|test|watch|experimental-test|cpu-prof|heap-prof)/
-const OWN_WITH_VALUE = new Set(['-e', '--eval', '-p', '--print', '-pe'])
+/** Options of node that child processes get, too: how modules are found, how much memory there is, TLS. */
+const SHARED =
+  /^(-r|-C|--(import|require|loader|experimental-loader|conditions|env-file|enable-source-maps|no-warnings|disable-warning|experimental-transform-types|max-old-space-size|max-semi-space-size|stack-trace-limit|expose-gc|dns-result-order|(use|tls|openssl)-[a-z-]+))(=|$)/
+/** Those whose value may be the next argument. */
+const WITH_VALUE =
+  /^(-r|-C|--(import|require|loader|experimental-loader|conditions|env-file|disable-warning))$/
 
-/** The options of node that a child process gets, too. */
+/** Options of node that concern this process alone (what it runs, its debugger, its tests) are left out. */
 function inheritedArguments(execArgv: readonly string[]): string[] {
   return execArgv.filter(
-    (argument, index) =>
-      !OWN.test(argument) && !OWN_WITH_VALUE.has(argument) && !OWN_WITH_VALUE.has(execArgv[index - 1] ?? ''),
+    (argument, index) => SHARED.test(argument) || WITH_VALUE.test(execArgv[index - 1] ?? ''),
   )
 }
