@@ -149,7 +149,7 @@ export class Chord<
     const groupId = header.id ?? uuid()
     const { rootId } = body
     const given = call.given['task_id']
-    const id = typeof given === 'string' ? given : uuid()
+    const id = typeof given === 'string' ? given : (this.id ?? uuid())
     const bodyResult = body.freeze({ id, groupId, rootId })
     const frozen = header.freezeMembers({ groupId, chord: body, rootId })
     const { chain: _chain, chord: _chord, ...headerOptions } = options
