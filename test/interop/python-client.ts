@@ -25,9 +25,10 @@ export async function startPythonClient(
   t: CleanupContext,
   env: Readonly<Record<string, string>>,
 ): Promise<PythonClient> {
+  const { path } = requirePython()
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const running = startProcess(requirePython().path, [DRIVER], {
+  const running = startProcess(path, [DRIVER], {
     t,
     env: { ...env, DRIVER_PORT: String(portOf(server.address())), PYTHONDONTWRITEBYTECODE: '1' },
   })
@@ -37,8 +38,9 @@ export async function startPythonClient(
   ended.catch(() => {
     // Told to whoever waits for an answer; at the end of the test nobody does.
   })
-  const [socket]: Socket[] = await Promise.race([once(server, 'connection'), ended])
-  server.close()
+  const [socket]: Socket[] = await Promise.race([once(server, 'connection'), ended]).finally(() =>
+    server.close(),
+  )
   if (socket === undefined) throw new Error('The Python client has not connected')
   const lines = createInterface({ input: socket })[Symbol.asyncIterator]()
   let last: Promise<unknown> = Promise.resolve()
