@@ -91,11 +91,19 @@ async function follow(
   const { timeout, interval, signal } = options
   const gaveUp = new AbortController()
   const waiting = async (): Promise<void> => {
-    const stop = await context.store.follow(ids, listener, {
+    const following = context.store.follow(ids, listener, {
       interval: interval === undefined ? DEFAULT_INTERVAL : toMilliseconds(interval, 'interval'),
       failed: (error) => done.reject(error),
     })
-    if (gaveUp.signal.aborted) return stop()
+    // What is pushed meanwhile need not wait for the first look.
+    const stop = await Promise.race([following, done.promise])
+    if (stop === undefined || gaveUp.signal.aborted) {
+      following.then(
+        (stopLate) => stopLate(),
+        () => undefined,
+      )
+      return
+    }
     try {
       await waitOrAbort(done.promise, { signal: gaveUp.signal }, 'results')
     } finally {

@@ -35,7 +35,20 @@ export function callTask<T>(
 ): ResultPromise<T> {
   const given = options['task_id']
   const id = typeof given === 'string' && given !== '' ? given : uuid()
-  return new ResultPromise(id, send<T>(host, target, { id, args, kwargs, options }))
+  const sent = send<T>(host, target, { id, args, kwargs, options })
+  return new ResultPromise(id, sent, earlyResult<T>(host, target, id, options))
+}
+
+/** The result of a call that is being sent; undefined when it is none that comes from a backend. */
+function earlyResult<T>(
+  { settings, resultContext }: TaskHost,
+  { task }: CallTarget,
+  id: string,
+  options: WireOptions,
+): AsyncResult<T> | undefined {
+  const ignored = options['ignore_result'] ?? task?.options.ignoreResult ?? false
+  if (ignored !== false || settings.taskAlwaysEager || !resultContext.store.enabled) return undefined
+  return new AsyncResult<T>(id, resultContext)
 }
 
 interface Call {
