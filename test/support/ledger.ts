@@ -85,7 +85,7 @@ export async function runLedger(options: LedgerOptions): Promise<LedgerResult> {
     while (sent > (kills + disturbances + 1) * chaos && kills + disturbances < steps) {
       // Let the workers get near the producer, so that they are killed in the middle of their work.
       await eventually(() => executed(file).size >= confirmed.size - 2 * chaos, { timeout: options.patience })
-      if (disturbances < (options.disturbances ?? 0) && disturbances <= kills) {
+      if (disturbances < (options.disturbances ?? 0) && (disturbances <= kills || kills >= options.kills)) {
         disturbances += 1
         await options.disturb?.()
       } else {
