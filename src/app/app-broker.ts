@@ -59,9 +59,12 @@ export class AppBroker {
     return this.#current().producer
   }
 
-  /** The shared channel of the connection for publishing. */
-  channel(): Promise<Channel> {
-    return this.#current().connection.channel()
+  /**
+   * A new channel for the caller alone, who closes it: on the connection for publishing, but not the channel that the
+   * producer publishes on, which an error of somebody else (a refused declaration, say) must not close.
+   */
+  openChannel(): Promise<Channel> {
+    return this.#current().connection.openChannel()
   }
 
   /** Waits for what is being published, then disconnects. It may be used again afterwards. */

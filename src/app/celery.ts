@@ -113,7 +113,7 @@ export class Celery implements CanvasHost, AsyncDisposable {
       errorClasses: this.errorClasses,
       logger: this.logger,
       clock: this.clock,
-      openChannel: () => this.#broker.channel(),
+      openChannel: () => this.#broker.openChannel(),
     })
     this.#publisher = new Publisher({
       settings,
@@ -390,9 +390,10 @@ export class Celery implements CanvasHost, AsyncDisposable {
   runnerSource({ module }: { readonly module: string | undefined }): RunnerSource {
     const { brokerUrl, brokerReadUrl, brokerWriteUrl, resultBackend } = this.settings
     const backend = typeof resultBackend === 'string' ? { resultBackend } : {}
+    const settings = { ...this.conf.plainChanges(), brokerUrl, brokerReadUrl, brokerWriteUrl, ...backend }
     return {
       module: CHILD_RUNNER,
-      init: { app: module ?? '', settings: { brokerUrl, brokerReadUrl, brokerWriteUrl, ...backend } },
+      init: { app: module ?? '', settings },
       create: () => Promise.resolve(createTaskRunner(this.executionHost())),
     }
   }
@@ -400,13 +401,17 @@ export class Celery implements CanvasHost, AsyncDisposable {
   /** Empties queues (default: all that are consumed); settles with the number of messages removed. */
   async purge(names: readonly string[] = []): Promise<number> {
     const queues = names.length === 0 ? this.queues.consumeFrom : names.map((name) => this.queues.get(name))
-    const channel = await this.#broker.channel()
-    let removed = 0
-    for (const queue of queues) {
-      await queue.declare(channel)
-      removed += await channel.purge(queue.name)
+    const channel = await this.#broker.openChannel()
+    try {
+      let removed = 0
+      for (const queue of queues) {
+        await queue.declare(channel)
+        removed += await channel.purge(queue.name)
+      }
+      return removed
+    } finally {
+      await channel.close()
     }
-    return removed
   }
 
   /** Makes it the app that is meant where none is named. Celery: `set_current`, `set_default`. */

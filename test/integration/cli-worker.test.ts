@@ -178,10 +178,12 @@ test('settings and modules of the command line are those of the worker [6-024, 6
   const place = cliPlace(t)
   const app = JSON.stringify(new URL('fixtures/cli/tasks.ts', import.meta.url).href)
   writeFileSync(place.file('more.mjs'), `import { app } from ${app}\napp.task('more.pid', () => process.pid)`)
-  const worker = await place.worker('-P', 'solo', '-I', './more', 'task.default_queue=elsewhere')
+  const worker = await place.worker('-c', '1', '-I', './more', 'task.default_queue=elsewhere')
   const queue = 'elsewhere'
   assert.equal(await (await place.send('cli.setting', ['task_default_queue'], { queue })).get(), 'elsewhere')
-  assert.equal(await (await place.send('more.pid', [], { queue })).get(), worker.pid)
+  // Processes of the pool have them, too.
+  const child = await (await place.send('more.pid', [], { queue })).get()
+  assert.ok(typeof child === 'number' && child !== worker.pid)
   assert.equal(await worker.stop(), 0)
 })
 

@@ -4,6 +4,7 @@ import { createRunner } from '../../../src/app/child-runner.ts'
 import { ImproperlyConfigured } from '../../../src/errors.ts'
 import { app } from './fixtures/child-app.ts'
 import { sentMessages } from './golden-app.ts'
+import { createTestApp } from './test-app.ts'
 
 const module = new URL('./fixtures/child-app.ts', import.meta.url).href
 
@@ -31,6 +32,24 @@ test('a child process finds the app, takes over settings, and runs its tasks', a
   assert.equal(outcome.kind, 'succeeded')
   assert.equal(await app.AsyncResult('child-1').get(), 5)
   await close()
+})
+
+test('a child process is told all settings that were made at run time, as far as they are data [2-011]', () => {
+  const parent = createTestApp({ taskSerializer: 'yaml', taskRoutes: () => undefined })
+  parent.configFromObject({ workerConcurrency: 5 })
+  parent.conf.include = [...parent.conf.include, './more.ts']
+  parent.conf.configFromWords(['task.default_queue=elsewhere'], 'worker')
+  const { init } = parent.runnerSource({ module: `${module}#app` })
+  assert.ok(typeof init === 'object' && init !== null && 'settings' in init)
+  assert.deepEqual(init.settings, {
+    brokerUrl: parent.conf.brokerUrl,
+    brokerReadUrl: parent.conf.brokerUrl,
+    brokerWriteUrl: parent.conf.brokerUrl,
+    resultBackend: 'cache+memory://',
+    taskSerializer: 'yaml',
+    include: ['./more.ts'],
+    taskDefaultQueue: 'elsewhere',
+  })
 })
 
 test('a child process that is told no app says so', async () => {
