@@ -16,7 +16,7 @@ export interface TaskRunnerOptions {
 export function createTaskRunner(host: ExecutionHost, { close }: TaskRunnerOptions = {}): Runner {
   const tracer = new Tracer(host)
   return {
-    run: (data, { signal }) => (isTaskJob(data) ? tracer.run(data, signal) : Promise.resolve(NO_JOB)),
+    run: (data, context) => (isTaskJob(data) ? tracer.run(data, context) : Promise.resolve(NO_JOB)),
     close: () => close?.() ?? Promise.resolve(),
   }
 }

@@ -9,6 +9,7 @@
  * the task's own failures, and the task counts as failed unless its result is stored already.
  */
 import { EncodeError, type Reject, type Retry } from '../errors.ts'
+import type { AbortReason, RunContext } from '../pool/pool.ts'
 import { describeException, tripleRepr } from '../protocol/exception-info.ts'
 import { FAILURE, IGNORED, REJECTED, RETRY, STARTED, SUCCESS } from '../protocol/states.ts'
 import type { RegisteredTask, TaskContext, TaskHandlers, TaskOutcomeInfo } from '../task/ports.ts'
@@ -20,7 +21,6 @@ import type { Completion } from './completion.ts'
 import { createFailure, type Failure } from './failure.ts'
 import type { TaskOutcome } from './outcome.ts'
 import { storable, storeResult } from './result-writer.ts'
-import { abortReason } from './task-signal.ts'
 import { classify, isAbandoned, meantError, type Verdict } from './verdict.ts'
 
 /** How a run ended: what the worker is told, and what an eager caller sees. */
@@ -39,8 +39,8 @@ export interface TaskRunParts {
   readonly task: RegisteredTask
   readonly request: TaskRequest
   readonly context: TaskContext
-  /** The pool's signal; undefined in eager runs. */
-  readonly signal: AbortSignal | undefined
+  /** Says when the run should end; undefined in eager runs. */
+  readonly pool: RunContext | undefined
   /** Whether the outcome shows the result. */
   readonly wantRepr: boolean
 }
@@ -52,7 +52,7 @@ export class TaskRun {
   readonly #task: RegisteredTask
   readonly #request: TaskRequest
   readonly #context: TaskContext
-  readonly #signal: AbortSignal | undefined
+  readonly #pool: RunContext | undefined
   readonly #wantRepr: boolean
   readonly #started: number
   /** Callbacks and the next of the chain are sent. */
@@ -66,7 +66,7 @@ export class TaskRun {
     this.#task = parts.task
     this.#request = parts.request
     this.#context = parts.context
-    this.#signal = parts.signal
+    this.#pool = parts.pool
     this.#wantRepr = parts.wantRepr
     this.#started = parts.host.clock.monotonic()
   }
@@ -262,8 +262,8 @@ export class TaskRun {
     return { outcome, state: FAILURE, value: error, traceback }
   }
 
-  #aborted(): ReturnType<typeof abortReason> {
-    return abortReason(this.#signal)
+  #aborted(): AbortReason | undefined {
+    return this.#pool?.reason
   }
 
   #storesWhenEager(): boolean {

@@ -1,4 +1,5 @@
 import { NotRegistered } from '../errors.ts'
+import type { RunContext } from '../pool/pool.ts'
 import { TaskSelf } from '../task/context.ts'
 import { runInTask } from '../task/current-task.ts'
 import type { EagerOutcome, RegisteredTask } from '../task/ports.ts'
@@ -30,8 +31,8 @@ export class Tracer {
     this.#duplicates = new Deduplication(host)
   }
 
-  /** Runs a job of a worker. `signal` is the pool's: its reason is an `AbortReason`. */
-  async run(job: TaskJob, signal: AbortSignal): Promise<TaskOutcome> {
+  /** Runs a job of a worker; `pool` says when it should end. */
+  async run(job: TaskJob, pool: RunContext): Promise<TaskOutcome> {
     const body = readBody(job, this.#host)
     if ('kind' in body) return body
     const task = this.#host.tasks.tasks.get(job.headers.task)
@@ -42,7 +43,7 @@ export class Tracer {
       const known = await this.#duplicate(task, request)
       if (known !== undefined) return known
     }
-    const { outcome } = await this.#trace(task, request, signal, job.wantRepr)
+    const { outcome } = await this.#trace(task, request, pool, job.wantRepr)
     if (outcome.kind === 'succeeded') this.#duplicates.succeeded(request.id)
     return outcome
   }
@@ -59,7 +60,7 @@ export class Tracer {
   #trace(
     task: RegisteredTask,
     request: TaskRequest,
-    signal: AbortSignal | undefined,
+    pool: RunContext | undefined,
     wantRepr: boolean,
   ): Promise<Ending> {
     const host = this.#host.tasks
@@ -67,7 +68,7 @@ export class Tracer {
       task,
       host,
       request,
-      signal: () => taskSignal(signal),
+      signal: () => taskSignal(pool),
       beforeRetry: (retry) => run.storeRetry(retry),
     })
     const run: TaskRun = new TaskRun({
@@ -76,7 +77,7 @@ export class Tracer {
       task,
       request,
       context,
-      signal,
+      pool,
       wantRepr,
     })
     return runInTask(context, () => run.trace())

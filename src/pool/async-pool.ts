@@ -1,3 +1,4 @@
+import { Fifo } from '../util/fifo.ts'
 import { JobContext } from './job-context.ts'
 import type {
   Pool,
@@ -24,8 +25,10 @@ export class AsyncPool implements Pool {
   #size: number
   #runner: Runner | undefined
   #stopping = false
-  readonly #waiting = new Map<string, Entry>()
-  readonly #running = new Map<string, Entry>()
+  /** Jobs that have not ended, by id. */
+  readonly #jobs = new Map<string, Entry>()
+  readonly #waiting = new Fifo<Entry>()
+  #running = 0
   #idle: (() => void) | undefined
   #stopped: Promise<void> | undefined
 
@@ -50,15 +53,21 @@ export class AsyncPool implements Pool {
         resolve,
         context: new JobContext(),
         timers: undefined,
+        running: false,
+        settled: false,
       }
-      if (this.#stopping) resolve({ kind: 'terminated', signal: 'SIGTERM' })
-      else if (this.#running.size < this.#size) this.#begin(entry)
-      else this.#waiting.set(job.id, entry)
+      if (this.#stopping) {
+        resolve({ kind: 'terminated', signal: 'SIGTERM' })
+        return
+      }
+      this.#jobs.set(job.id, entry)
+      if (this.#running < this.#size) this.#begin(entry)
+      else this.#waiting.push(entry)
     })
   }
 
   terminate(id: string, signal: string): boolean {
-    const entry = this.#waiting.get(id) ?? this.#running.get(id)
+    const entry = this.#jobs.get(id)
     if (entry === undefined) return false
     entry.context.abort('terminate')
     this.#settle(entry, { kind: 'terminated', signal })
@@ -76,7 +85,7 @@ export class AsyncPool implements Pool {
       implementation: this.#implementation,
       maxConcurrency: this.#size,
       processes: [],
-      running: this.#running.size,
+      running: this.#running,
     }
   }
 
@@ -88,14 +97,14 @@ export class AsyncPool implements Pool {
   }
 
   #abortAll(): void {
-    for (const entry of [...this.#waiting.values(), ...this.#running.values()]) {
+    for (const entry of [...this.#jobs.values()]) {
       entry.context.abort('shutdown')
       this.#settle(entry, { kind: 'terminated', signal: 'SIGTERM' })
     }
   }
 
   #whenIdle(): Promise<void> {
-    if (this.#running.size === 0 && this.#waiting.size === 0) return Promise.resolve()
+    if (this.#jobs.size === 0) return Promise.resolve()
     return new Promise((resolve) => {
       this.#idle = resolve
     })
@@ -106,7 +115,8 @@ export class AsyncPool implements Pool {
     if (runner === undefined)
       throw new Error('AsyncPool.run: the pool was not started; await pool.start() first')
     const { job, context } = entry
-    this.#running.set(job.id, entry)
+    this.#running += 1
+    entry.running = true
     if (job.softTimeLimit !== undefined || job.timeLimit !== undefined) this.#limit(entry)
     entry.accepted?.(process.pid)
     runner.run(job.data, context).then(
@@ -131,21 +141,21 @@ export class AsyncPool implements Pool {
   }
 
   #settle(entry: Entry, outcome: PoolOutcome): void {
-    const { id } = entry.job
-    if (this.#running.get(id) === entry) this.#running.delete(id)
-    else if (this.#waiting.get(id) === entry) this.#waiting.delete(id)
-    else return
+    if (entry.settled) return
+    entry.settled = true
+    this.#jobs.delete(entry.job.id)
+    if (entry.running) this.#running -= 1
     if (entry.timers !== undefined) for (const timer of entry.timers) clearTimeout(timer)
     entry.resolve(outcome)
     this.#fill()
-    if (this.#idle !== undefined && this.#running.size === 0 && this.#waiting.size === 0) this.#idle()
+    if (this.#idle !== undefined && this.#jobs.size === 0) this.#idle()
   }
 
   #fill(): void {
-    for (const [id, entry] of this.#waiting) {
-      if (this.#running.size >= this.#size) return
-      this.#waiting.delete(id)
-      this.#begin(entry)
+    while (this.#running < this.#size) {
+      const entry = this.#waiting.shift()
+      if (entry === undefined) return
+      if (!entry.settled) this.#begin(entry)
     }
   }
 }
@@ -156,4 +166,6 @@ interface Entry {
   readonly resolve: (outcome: PoolOutcome) => void
   readonly context: JobContext
   timers: NodeJS.Timeout[] | undefined
+  running: boolean
+  settled: boolean
 }

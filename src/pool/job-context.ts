@@ -1,14 +1,17 @@
-import type { AbortReason } from './pool.ts'
+import type { AbortReason, RunContext } from './pool.ts'
 
 /**
  * What a runner sees of the job it runs. The AbortSignal is made when somebody first looks at it: most jobs never do,
  * and making one costs more than the rest of a pool's work for a job.
  */
-export class JobContext {
+export class JobContext implements RunContext {
   #controller: AbortController | undefined
   #reason: AbortReason | undefined
 
-  /** Fires when the job should end; `reason` is an `AbortReason`. */
+  get reason(): AbortReason | undefined {
+    return this.#reason
+  }
+
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController()

@@ -32,13 +32,20 @@ export type PoolOutcome =
 /** Why a running job's signal fires. */
 export type AbortReason = 'soft' | 'timeout' | 'terminate' | 'shutdown'
 
+/** What a runner may know of a job besides its data. */
+export interface RunContext {
+  /** Why the job should end; undefined: it should not. Asking costs nothing. */
+  readonly reason: AbortReason | undefined
+  /** Fires when the job should end, with that reason. Made when it is first asked for. */
+  readonly signal: AbortSignal
+}
+
 /** What runs jobs: made once per process by the runner module. */
 export interface Runner {
   /**
    * Runs one job; must not reject (a rejection is a bug in the runner and ends the job as `lost`).
-   * `signal.reason` is an `AbortReason`.
    */
-  run(data: unknown, context: { readonly signal: AbortSignal }): Promise<unknown>
+  run(data: unknown, context: RunContext): Promise<unknown>
   /** Before the process ends: flush and close. */
   close(): Promise<void>
 }

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { BackendGetMetaError, ChordError, OperationalError } from '../../../src/errors.ts'
 import { Tracer } from '../../../src/execution/tracer.ts'
+import { JobContext } from '../../../src/pool/job-context.ts'
 import { resultTuple } from '../../../src/protocol/result-tuple.ts'
 import type { TaskCallData } from '../../../src/protocol/task-message.ts'
 import { jobOf, RecordingHost, signature } from './recording-host.ts'
 
-const never = new AbortController().signal
+const never = new JobContext()
 const boom = { exc_type: 'Error', exc_message: ['boom'], exc_module: 'javascript' }
 const chordError = {
   exc_type: 'ChordError',

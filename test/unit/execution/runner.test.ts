@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { createTaskRunner, loadTaskRunner } from '../../../src/execution/runner.ts'
+import { JobContext } from '../../../src/pool/job-context.ts'
 import { jobOf, RecordingHost } from './recording-host.ts'
 
-const { signal } = new AbortController()
+const never = new JobContext()
 
 suite('the runner of a pool', () => {
   test('runs jobs, also such that went through a process border', async () => {
     const host = new RecordingHost()
     host.task('add', (x: number, y: number) => x + y)
     const runner = createTaskRunner(host.execution())
-    const outcome = await runner.run(structuredClone(jobOf('add', [2, 3])), { signal })
+    const outcome = await runner.run(structuredClone(jobOf('add', [2, 3])), never)
     assert.deepEqual(outcome, { kind: 'succeeded', runtime: 0, result: '5' })
     assert.deepEqual(structuredClone(outcome), outcome)
     await runner.close()
@@ -18,7 +19,7 @@ suite('the runner of a pool', () => {
 
   for (const data of [undefined, null, 'text', {}, { headers: {}, body: 'text' }]) {
     test(`refuses what is no job: ${JSON.stringify(data)}`, async () => {
-      const outcome = await createTaskRunner(new RecordingHost().execution()).run(data, { signal })
+      const outcome = await createTaskRunner(new RecordingHost().execution()).run(data, never)
       assert.deepEqual(Object(outcome).kind, 'invalid')
     })
   }
@@ -37,7 +38,7 @@ suite('the runner of a pool', () => {
         },
       })
     })
-    assert.equal(Object(await runner.run(jobOf('t'), { signal })).kind, 'succeeded')
+    assert.equal(Object(await runner.run(jobOf('t'), never)).kind, 'succeeded')
     await runner.close()
     assert.deepEqual(seen, [{ appModule: 'tasks' }, 'closed'])
   })

@@ -14,20 +14,22 @@ import type { TaskJob } from '../../../src/execution/job.ts'
 import type { TaskOutcome } from '../../../src/execution/outcome.ts'
 import type { ExecutionHost } from '../../../src/execution/ports.ts'
 import { Tracer } from '../../../src/execution/tracer.ts'
+import { JobContext } from '../../../src/pool/job-context.ts'
+import type { RunContext } from '../../../src/pool/pool.ts'
 import { currentTask } from '../../../src/task/current-task.ts'
 import type { TaskContext, TaskHandlers } from '../../../src/task/ports.ts'
 import { createTaskRequest } from '../../../src/task/request.ts'
 import { jobOf, RecordingHost, signature } from './recording-host.ts'
 
-const never = new AbortController().signal
+const never = new JobContext()
 
 function run(
   host: RecordingHost,
   job: TaskJob,
   parts: Partial<ExecutionHost> = {},
-  signal: AbortSignal = never,
+  context: RunContext = never,
 ): Promise<TaskOutcome> {
-  return new Tracer(host.execution(parts)).run(job, signal)
+  return new Tracer(host.execution(parts)).run(job, context)
 }
 
 /** Handlers and signal receivers that write into the journal. */
@@ -474,8 +476,8 @@ suite('a task whose time is over', () => {
     test(`${reason}: ${error === undefined ? 'nothing is stored' : 'it fails'}`, async () => {
       const host = new RecordingHost()
       host.task('t', (self: TaskContext) => until(self.signal), { bind: true })
-      const controller = new AbortController()
-      const running = run(host, jobOf('t', [], { errbacks: [signature('e')] }), {}, controller.signal)
+      const controller = new JobContext()
+      const running = run(host, jobOf('t', [], { errbacks: [signature('e')] }), {}, controller)
       setImmediate(() => controller.abort(reason))
       const outcome = await running
       if (error === undefined) {
@@ -492,7 +494,9 @@ suite('a task whose time is over', () => {
   test('an AbortError of some library is the soft limit', async () => {
     const host = new RecordingHost()
     host.task('t', () => Promise.reject(new DOMException('aborted', 'AbortError')))
-    const outcome = await run(host, jobOf('t'), {}, AbortSignal.abort('soft'))
+    const aborted = new JobContext()
+    aborted.abort('soft')
+    const outcome = await run(host, jobOf('t'), {}, aborted)
     assert.ok(outcome.kind === 'failed')
     assert.equal(outcome.error, 'SoftTimeLimitExceeded()')
   })
@@ -501,8 +505,8 @@ suite('a task whose time is over', () => {
     const host = new RecordingHost()
     const body = (self: TaskContext): Promise<string> => until(self.signal).catch(() => 'partial')
     host.task('t', body, { bind: true })
-    const controller = new AbortController()
-    const running = run(host, jobOf('t'), {}, controller.signal)
+    const controller = new JobContext()
+    const running = run(host, jobOf('t'), {}, controller)
     setImmediate(() => controller.abort('soft'))
     assert.equal((await running).kind, 'succeeded')
     assert.equal(host.backend.metas.get('id')?.result, 'partial')
@@ -519,8 +523,8 @@ suite('a task whose time is over', () => {
       return 'late'
     }
     host.task('t', body, { bind: true, autoretryFor: [Error] })
-    const controller = new AbortController()
-    const running = run(host, jobOf('t'), {}, controller.signal)
+    const controller = new JobContext()
+    const running = run(host, jobOf('t'), {}, controller)
     setImmediate(() => controller.abort('terminate'))
     assert.deepEqual(await running, { kind: 'abandoned' })
     assert.deepEqual(refused, ['Terminated', 'Terminated'])
@@ -530,8 +534,8 @@ suite('a task whose time is over', () => {
   test('terminated, it is not tried again by itself', async () => {
     const host = new RecordingHost()
     host.task('t', (self: TaskContext) => until(self.signal), { bind: true, autoretryFor: [Error] })
-    const controller = new AbortController()
-    const running = run(host, jobOf('t'), {}, controller.signal)
+    const controller = new JobContext()
+    const running = run(host, jobOf('t'), {}, controller)
     setImmediate(() => controller.abort('terminate'))
     assert.deepEqual(await running, { kind: 'abandoned' })
     assert.deepEqual(host.sent, [])
