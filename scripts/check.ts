@@ -1,5 +1,5 @@
 /**
- * `npm run check`: types, lint and format, architecture, dead code, the compatibility page. All of them run at the
+ * `npm run check`: types, lint and format, architecture, dead code, the generated pages. All of them run at the
  * same time and all faults are shown, each tool's under its name.
  */
 import { spawn } from 'node:child_process'
@@ -15,6 +15,7 @@ const CHECKS: Readonly<Record<string, readonly string[]>> = {
   architecture: ['scripts/check-architecture.ts'],
   'dead code': [join(BIN, 'knip'), '--no-config-hints'],
   compatibility: ['scripts/compatibility.ts', '--check'],
+  settings: ['scripts/settings-doc.ts', '--check'],
 }
 
 /** Runs one tool on this Node; answers whether it found no fault. */

@@ -94,7 +94,7 @@ function entry({ name, text }: Prose): string {
 }
 
 const page = [INTRODUCTION, ...GROUPS.map(section)].join('\n')
-const documented = page.match(/^### \w+$/gm) ?? []
+const documented: readonly string[] = page.match(/^### \w+$/gm) ?? []
 const missing = settingNames.filter((name) => !documented.includes(`### ${name}`))
 if (missing.length > 0) {
   process.stderr.write(`Settings without a comment: ${missing.join(', ')}\n`)

@@ -27,7 +27,7 @@ export { Decimal } from './messaging/serialization/decimal.ts'
 export { PlainDate } from './messaging/serialization/plain-date.ts'
 export { PlainTime } from './messaging/serialization/plain-time.ts'
 export { PreciseDate } from './messaging/serialization/precise-date.ts'
-export type { Serializer } from './messaging/serialization/serializer.ts'
+export type { Serializer, ToWire } from './messaging/serialization/serializer.ts'
 export { Uuid } from './messaging/serialization/uuid.ts'
 export type {
   Binding,
@@ -43,6 +43,17 @@ export type {
   TransportFeatures,
   TransportOptions,
 } from './messaging/transport.ts'
-export { resolveTransport } from './messaging/transports/resolve-transport.ts'
-export type { QueueStore } from './messaging/virtual/queue-store.ts'
+export { resolveTransport, transportSchemes } from './messaging/transports/resolve-transport.ts'
+export type {
+  BindingTable,
+  Fanout,
+  QueueStore,
+  QueueStoreDeclaration,
+  QueueStoreFeatures,
+  StoredBinding,
+  StoredMessage,
+  Taken,
+} from './messaging/virtual/queue-store.ts'
+export type { VirtualTransportOptions } from './messaging/virtual/virtual-transport.ts'
 export { virtualTransport } from './messaging/virtual/virtual-transport.ts'
+export { Float } from './util/float.ts'

@@ -26,10 +26,10 @@ export const BROKERS = ['redis', 'rabbitmq'] as const
 export type BrokerName = (typeof BROKERS)[number]
 
 /** The Python app. */
-export const PYTHON_APP = fileURLToPath(new URL('fixtures/pyapp.py', import.meta.url))
+const PYTHON_APP = fileURLToPath(new URL('fixtures/pyapp.py', import.meta.url))
 
 /** The module of our app for `celery -A`. */
-export const NODE_APP = fileURLToPath(new URL('fixtures/node-worker.ts', import.meta.url))
+const NODE_APP = fileURLToPath(new URL('fixtures/node-worker.ts', import.meta.url))
 
 const CLI = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 

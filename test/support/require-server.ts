@@ -1,6 +1,5 @@
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import type { TestContext } from 'node:test'
 
 /** Folders with programs that an ordinary user has not in PATH. */
 const MORE_FOLDERS: readonly string[] = ['/usr/sbin', '/usr/local/sbin', '/opt/homebrew/sbin']
@@ -18,21 +17,6 @@ export function findProgram(name: string): string | undefined {
 export function needs(...programs: readonly string[]): { skip: string | false } {
   const missing = programs.filter((program) => !findProgram(program))
   return { skip: missing.length > 0 && !isCi() ? `${missing.join(' and ')} not installed` : false }
-}
-
-/**
- * Tells whether a server is installed, and skips the test `t` when it is not, so that the test can end at once:
- * `if (!requireServer(t, 'redis-server')) return`. Under `CI` a missing server is an error.
- */
-export function requireServer(t: Pick<TestContext, 'skip'>, program: string): boolean {
-  if (findProgram(program)) {
-    return true
-  }
-  if (isCi()) {
-    throw missingProgram(program)
-  }
-  t.skip(`${program} not installed`)
-  return false
 }
 
 /** The path of a program that has to be there. */
