@@ -42,7 +42,9 @@ export class AsyncPool implements Pool {
   }
 
   async start(source: RunnerSource): Promise<void> {
-    this.#runner = await source.create()
+    const runner = await source.create()
+    if (this.#stopping) await runner.close()
+    else this.#runner = runner
   }
 
   run(job: PoolJob, options?: PoolRunOptions): Promise<PoolOutcome> {
@@ -72,6 +74,11 @@ export class AsyncPool implements Pool {
     entry.context.abort('terminate')
     this.#settle(entry, { kind: 'terminated', signal })
     return true
+  }
+
+  withdraw(id: string): void {
+    const entry = this.#jobs.get(id)
+    if (entry?.running === false) this.#settle(entry, { kind: 'terminated', signal: 'SIGTERM' })
   }
 
   resize(size: number): Promise<void> {

@@ -99,6 +99,11 @@ export interface Pool {
    * its AbortSignal fires. Settles its `run` with `terminated`. Unknown ids: no effect, answers false.
    */
   terminate(id: string, signal: string): boolean
+  /**
+   * Takes back a job that has not started: its `run` settles with `terminated`, and `accepted` was not called. A job
+   * that has started, even if the word of it is still on its way, goes on undisturbed.
+   */
+  withdraw(id: string): void
   /** Changes the number of jobs at once; only with `features.resizes`. */
   resize?(size: number): Promise<void>
   info(): PoolInfo

@@ -43,10 +43,7 @@ export class ChildHandle {
   constructor(source: RunnerSource, slots: number, events: ChildEvents) {
     const started = Promise.withResolvers<void>()
     this.ready = started.promise
-    const entry = fileURLToPath(
-      new URL(import.meta.url.endsWith('.ts') ? './child-main.ts' : './child-main.js', import.meta.url),
-    )
-    this.#process = spawn(process.execPath, [...inheritedArguments(process.execArgv), entry], {
+    this.#process = spawn(process.execPath, [...inheritedArguments(process.execArgv), ENTRY], {
       stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
     })
     const pipe = this.#process.stdio[3]
@@ -108,8 +105,8 @@ export class ChildHandle {
     this.#socket.send(['job', id, data, softTimeLimit, announce])
   }
 
-  /** Fires the signal of a running job. */
-  abort(id: string, reason: 'terminate' | 'shutdown'): void {
+  /** Fires the signal of a running job, or takes back one that waits; see `ToChild`. */
+  abort(id: string, reason: 'terminate' | 'shutdown' | 'withdraw'): void {
     this.#socket.send(['abort', id, reason])
     this.#socket.flush()
   }
@@ -130,6 +127,16 @@ export class ChildHandle {
     this.completed += 1
     if (this.retiring && this.jobs.size === 0) this.#socket.send(['stop'])
   }
+}
+
+/** What child processes run. */
+const ENTRY = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? './child-main.ts' : './child-main.js', import.meta.url),
+)
+
+/** Whether this process is a child of a pool itself. */
+export function isPoolChild(): boolean {
+  return process.argv[1] === ENTRY
 }
 
 /** Options of node that child processes get, too: how modules are found, how much memory there is, TLS. */

@@ -125,9 +125,9 @@ function giveBack(): void {
   waiting.clear()
 }
 
-function abort(id: string, reason: 'terminate' | 'shutdown'): void {
+function abort(id: string, reason: 'terminate' | 'shutdown' | 'withdraw'): void {
   if (waiting.delete(id)) parent.send(['returned', id])
-  else running.get(id)?.abort(reason)
+  else if (reason !== 'withdraw') running.get(id)?.abort(reason)
 }
 
 async function stop(): Promise<void> {

@@ -10,7 +10,8 @@ export type ToChild =
   | readonly ['init', module: string, init: unknown, slots: number]
   /** `announce`: say that it starts before it starts, since it might block the process. */
   | readonly ['job', id: string, data: unknown, softTimeLimit: number | undefined, announce: boolean]
-  | readonly ['abort', id: string, reason: 'terminate' | 'shutdown']
+  /** `withdraw`: give it back unless it has started. */
+  | readonly ['abort', id: string, reason: 'terminate' | 'shutdown' | 'withdraw']
   | readonly ['stop']
 
 /** What a child tells its parent. */

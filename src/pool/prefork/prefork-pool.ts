@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { ImproperlyConfigured } from '../../errors.ts'
 import type {
   Pool,
   PoolFeatures,
@@ -9,7 +10,7 @@ import type {
   RunnerSource,
 } from '../pool.ts'
 import type { ChildExit } from './child-handle.ts'
-import { ChildHandle } from './child-handle.ts'
+import { ChildHandle, isPoolChild } from './child-handle.ts'
 import { Pace } from './pace.ts'
 
 /** Options of the prefork pool. */
@@ -72,6 +73,12 @@ export class PreforkPool implements Pool {
   }
 
   async start(source: RunnerSource): Promise<void> {
+    // Otherwise each child would start children, and these theirs.
+    if (isPoolChild()) {
+      throw new ImproperlyConfigured(
+        'A process of a pool was to start a pool: the module of the app must not start a worker when it is imported',
+      )
+    }
     this.#source = source
     const children = Array.from({ length: this.#processes }, () => this.#spawn())
     try {
@@ -92,6 +99,7 @@ export class PreforkPool implements Pool {
         slow: false,
         suspect: false,
         started: false,
+        withdrawn: false,
         child: undefined,
         ending: undefined,
         kill: undefined,
@@ -114,6 +122,19 @@ export class PreforkPool implements Pool {
     if (entry === undefined) return false
     this.#end(entry, { kind: 'terminated', signal }, 'terminate', signal === 'SIGKILL' ? 0 : this.#killGrace)
     return true
+  }
+
+  withdraw(id: string): void {
+    const outcome: PoolOutcome = { kind: 'terminated', signal: 'SIGTERM' }
+    const waiting = this.#waiting.get(id)
+    if (waiting !== undefined) {
+      this.#settle(waiting, outcome)
+      return
+    }
+    const entry = this.#running.get(id)
+    if (entry === undefined || entry.started || entry.ending !== undefined) return
+    entry.withdrawn = true
+    entry.child?.abort(id, 'withdraw')
   }
 
   resize(size: number): Promise<void> {
@@ -198,6 +219,7 @@ export class PreforkPool implements Pool {
     const entry = this.#running.get(id)
     if (entry === undefined) return
     entry.started = true
+    entry.withdrawn = false
     entry.accepted?.(child.pid)
     const { timeLimit } = entry.job
     if (entry.kill !== undefined) entry.kill()
@@ -214,6 +236,7 @@ export class PreforkPool implements Pool {
     clearTimeout(entry.timer)
     entry.child = undefined
     if (entry.ending !== undefined) this.#settle(entry, entry.ending)
+    else if (entry.withdrawn) this.#settle(entry, { kind: 'terminated', signal: 'SIGTERM' })
     else {
       this.#running.delete(entry.job.id)
       this.#waiting = new Map([[entry.job.id, entry], ...this.#waiting])
@@ -332,6 +355,8 @@ interface Entry {
   suspect: boolean
   /** It runs; before, it waits here or in its child. */
   started: boolean
+  /** It is not wanted any more unless it has started, of which the word may be on its way. */
+  withdrawn: boolean
   /** Set once the job is being ended by force: how it will be reported. */
   ending: PoolOutcome | undefined
   /** Set with `ending`: kills its process, at once or after some time. */

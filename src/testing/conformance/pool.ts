@@ -126,6 +126,21 @@ function exerciseEnding(setup: PoolSetup): void {
     assert.equal(value(await running), 'soft')
   })
 
+  test('withdraw takes back what has not started, and leaves the rest alone', async (t) => {
+    const pool = await started(t, setup, 1)
+    const ran = new Set<string>()
+    const jobs = Array.from({ length: 9 }, (_, i) => job({ do: 'echo', value: i }))
+    // Afterwards a pool that looks ahead knows that they are short.
+    await Promise.all(jobs.map((each) => pool.run(each)))
+    const outcomes = jobs.map((each) => pool.run(each, { accepted: () => ran.add(each.id) }))
+    for (const each of jobs) pool.withdraw(each.id)
+    for (const [index, outcome] of (await Promise.all(outcomes)).entries()) {
+      assert.equal(outcome.kind, ran.has(jobs[index]?.id ?? '') ? 'returned' : 'terminated')
+    }
+    assert.ok(ran.size < jobs.length)
+    assert.equal(value(await pool.run(job({ do: 'echo', value: 5 }))), 5)
+  })
+
   if (setup.features.processes)
     test('a job that kills its process is lost, the others are not [7-029]', async (t) => {
       const pool = await started(t, setup, 2)
