@@ -1,8 +1,8 @@
 /** What commands are handed: streams, the environment, colours, and the app once somebody asks for it. */
 
 import { styleText } from 'node:util'
+import type { FoundApp } from '../app/find-app.ts'
 import { EXIT } from './exit-code.ts'
-import type { FoundApp } from './found-app.ts'
 import type { Environment } from './options.ts'
 
 /** The outside world of the command line. */

@@ -1,6 +1,7 @@
 /** What `celery worker` does: from options to a running worker, and from signals to its end. */
 
 import { availableParallelism } from 'node:os'
+import type { FoundApp } from '../app/find-app.ts'
 import type { Configuration } from '../config/configuration.ts'
 import type { Settings } from '../config/settings.ts'
 import { ImproperlyConfigured } from '../errors.ts'
@@ -18,7 +19,6 @@ import { banner } from './banner.ts'
 import type { CliContext } from './cli-context.ts'
 import { detach } from './detach.ts'
 import { CliError, EXIT } from './exit-code.ts'
-import type { FoundApp } from './found-app.ts'
 import { nodeFormat } from './node-format.ts'
 import type { Autoscale } from './option-values.ts'
 import { createPidfile } from './pidfile.ts'

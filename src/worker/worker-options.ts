@@ -30,8 +30,9 @@ export interface UserWorkerOptions {
   /** Where the worker logs. Default: the app's logger. */
   readonly logger?: Logger
   /**
-   * Module that child processes load to find the app, as for `celery -A`: needed for `prefork` only, and set by the
-   * command line.
+   * Module that child processes load to find the app, as for `celery -A`: `./tasks.ts`, `./tasks.ts#app`, `proj.tasks`,
+   * from the working folder. Needed for `prefork` only, and set by the command line. It must not start a worker by
+   * itself, since each child process imports it.
    */
   readonly appModule?: string
 }

@@ -1,4 +1,4 @@
-import { NotRegistered } from '../errors.ts'
+import { ImproperlyConfigured, NotRegistered } from '../errors.ts'
 import type { TaskJob } from '../execution/job.ts'
 import type { Delivery } from '../messaging/message.ts'
 import { createPool } from '../pool/create-pool.ts'
@@ -138,6 +138,12 @@ export class Worker {
       maxTasksPerChild: options.maxTasksPerChild,
       warn: (message) => this.#logger.warn(`pool: ${message}`),
     })
+    if (pool.features.processes && options.appModule === undefined) {
+      throw new ImproperlyConfigured(
+        `The pool '${options.pool}' runs tasks in processes of their own, which must be told the module that exports ` +
+          "the app: new Worker(app, { appModule: './tasks.ts' }), or start it with celery -A tasks worker",
+      )
+    }
     this.#pool = pool
     await pool.start(this.app.runnerSource({ hostname: this.hostname, module: options.appModule }))
     return pool

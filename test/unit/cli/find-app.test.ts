@@ -133,10 +133,10 @@ test('a module that is not there [6-015]', async (t) => {
   const { complaint, folder } = finderIn(t, { 'empty/readme.txt': '' })
   mkdirSync(join(folder, 'nothing'))
   const absent = await complaint('absent')
-  assert.match(absent, /There is no module absent\. Looked for absent\.ts, .* from /)
+  assert.match(absent, /There is no module absent: looked for absent\.ts, .* from /)
   assert.match(absent, /celery -A path\/to\/tasks\.ts worker/)
-  assert.match(await complaint('nothing'), /The folder .*nothing has no module index, celery, app, tasks/)
-  assert.match(await complaint('./etc'), /There is no module \.\/etc\. Looked for/)
+  assert.match(await complaint('nothing'), /There is no module nothing: the folder .*nothing has no module index, celery, app, tasks/)
+  assert.match(await complaint('./etc'), /There is no module \.\/etc: looked for/)
 })
 
 test('a module without an app, or without that attribute [6-015]', async (t) => {
