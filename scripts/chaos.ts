@@ -33,6 +33,8 @@ const common: Omit<LedgerOptions, 'broker' | 'kills'> = {
   log: (line) => console.log(`  ${line}`),
 }
 let failed = false
+// Ends in order, so that what was started ends with it.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 
 if (wanted('sqlite')) {
   const broker = `sqlite:///${join(tempDir(undefined, 'celeriac-chaos'), 'celery.sqlite3')}`

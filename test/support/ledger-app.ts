@@ -1,19 +1,36 @@
 /** The app of the ledger: its task writes down that it ran, in a way that survives `kill -9`. */
 import { appendFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Celery } from '../../src/index.ts'
+import { Celery, type Task } from '../../src/index.ts'
 
-const file = process.env['LEDGER_FILE'] ?? ''
+/** Where the ledger is and how its broker is reached; workers get it in `LEDGER`, as JSON. */
+export interface LedgerPlace {
+  readonly file: string
+  readonly broker: string
+  readonly transportOptions: Readonly<Record<string, unknown>>
+}
 
-export const app = new Celery('ledger', {
-  brokerTransportOptions: JSON.parse(process.env['LEDGER_TRANSPORT_OPTIONS'] ?? '{}'),
-})
+/** Writes `entry` into the ledger after so many milliseconds. */
+export type Mark = Task<[entry: string, milliseconds: number], void>
 
-export const mark = app.task(
-  'ledger.mark',
-  { acksLate: true, rejectOnWorkerLost: true, ignoreResult: true },
-  async (entry: string, milliseconds: number) => {
-    if (milliseconds > 0) await sleep(milliseconds)
-    appendFileSync(file, `${entry}\n`)
-  },
-)
+export function createLedgerApp({ file, broker, transportOptions }: LedgerPlace): {
+  app: Celery
+  mark: Mark
+} {
+  const app = new Celery('ledger', { broker, brokerTransportOptions: transportOptions })
+  const mark = app.task(
+    'ledger.mark',
+    { acksLate: true, rejectOnWorkerLost: true, ignoreResult: true },
+    async (entry: string, milliseconds: number) => {
+      if (milliseconds > 0) await sleep(milliseconds)
+      appendFileSync(file, `${entry}\n`)
+    },
+  )
+  return { app, mark }
+}
+
+const place = process.env['LEDGER']
+
+/** What a worker finds here. */
+export const app: Celery | undefined =
+  place === undefined ? undefined : createLedgerApp(JSON.parse(place)).app

@@ -5,6 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { eventually } from './eventually.ts'
+import { createLedgerApp } from './ledger-app.ts'
 import { type RunningProcess, startProcess } from './spawn.ts'
 import { tempDir } from './temp-dir.ts'
 
@@ -60,15 +61,9 @@ export async function runLedger(options: LedgerOptions): Promise<LedgerResult> {
   const folder = tempDir(undefined, 'celeriac-ledger')
   const file = join(folder, 'ledger.txt')
   writeFileSync(file, '')
-  const env = {
-    ...process.env,
-    CELERY_BROKER_URL: options.broker,
-    CELERY_RESULT_BACKEND: '',
-    LEDGER_FILE: file,
-    LEDGER_TRANSPORT_OPTIONS: JSON.stringify(options.transportOptions ?? {}),
-  }
-  Object.assign(process.env, env)
-  const { app, mark } = await import('./ledger-app.ts')
+  const place = { file, broker: options.broker, transportOptions: options.transportOptions ?? {} }
+  const env = { LEDGER: JSON.stringify(place) }
+  const { app, mark } = createLedgerApp(place)
   const workers = await Promise.all(
     Array.from({ length: options.workers }, (_, i) => startWorker(i, options, env)),
   )
