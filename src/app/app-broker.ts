@@ -47,7 +47,7 @@ export class AppBroker {
   candidates(purpose: 'read' | 'write'): TransportOptions[] {
     const settings = this.#options.settings()
     const url = purpose === 'read' ? settings.brokerReadUrl : settings.brokerWriteUrl
-    return splitUrls(url).map((each) => this.#candidate(settings, each))
+    return alternatives(url).map((each) => this.#candidate(settings, each))
   }
 
   /** The transport of a URL. @throws ImproperlyConfigured. */
@@ -126,6 +126,22 @@ export class AppBroker {
       warn: (message) => logger.warn(message),
     }
   }
+}
+
+/** The brokers of a list of URLs: each of them is one, but sentinels that stand together lead to the same one. */
+function alternatives(urls: string): string[] {
+  const brokers: string[] = []
+  for (const url of splitUrls(urls)) {
+    const before = brokers.at(-1)
+    if (before !== undefined && isSentinel(before) && isSentinel(url))
+      brokers.splice(-1, 1, `${before};${url}`)
+    else brokers.push(url)
+  }
+  return brokers
+}
+
+function isSentinel(url: string): boolean {
+  return /^sentinel:/i.test(url)
 }
 
 /** When connecting is tried again. Celery: `broker_connection_retry`, `broker_connection_max_retries`. */

@@ -93,6 +93,7 @@ export class Celery implements CanvasHost, AsyncDisposable {
   readonly #discoveries: Discovery[] = []
   #queues: { readonly settings: Settings; readonly queues: Queues } | undefined
   #accept: { readonly settings: Settings; readonly list: AcceptList } | undefined
+  #loading: Promise<void> | undefined
   #tracer: Tracer | undefined
   #recorder: OutcomeRecorder | undefined
 
@@ -276,21 +277,16 @@ export class Celery implements CanvasHost, AsyncDisposable {
     })
   }
 
-  /** Imports the modules of `imports`, `include` and `autodiscoverTasks`, and loads the serializers that are needed. */
-  async loadModules(): Promise<void> {
-    const { imports, include, acceptContent, resultAcceptContent, ...more } = this.settings
-    const serializers = [
-      more.taskSerializer,
-      more.resultSerializer,
-      ...acceptContent,
-      ...(resultAcceptContent ?? []),
-    ]
-    await this.serializers.ready(...serializers)
-    await this.signals.importModules.send({ sender: this })
-    for (const name of imports) await importModule(name, 'imports')
-    for (const name of include) await importModule(name, 'include')
-    for (const discovery of this.#discoveries) await discover(discovery)
-    await this.signals.onAfterFinalize.send({ sender: this })
+  /**
+   * Imports the modules of `imports`, `include` and `autodiscoverTasks`, and loads the serializers that are needed. Once:
+   * whoever calls it again gets the same promise. When it failed the next call tries again.
+   */
+  loadModules(): Promise<void> {
+    this.#loading ??= this.#loadModules().catch((error: unknown) => {
+      this.#loading = undefined
+      throw error
+    })
+    return this.#loading
   }
 
   // ---------------------------------------------------------------- what tasks, execution and workers need
@@ -427,6 +423,22 @@ export class Celery implements CanvasHost, AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  async #loadModules(): Promise<void> {
+    const { imports, include, acceptContent, resultAcceptContent, ...more } = this.settings
+    const serializers = [
+      more.taskSerializer,
+      more.resultSerializer,
+      ...acceptContent,
+      ...(resultAcceptContent ?? []),
+    ]
+    await this.serializers.ready(...serializers)
+    await this.signals.importModules.send({ sender: this })
+    for (const name of imports) await importModule(name, 'imports')
+    for (const name of include) await importModule(name, 'include')
+    for (const discovery of this.#discoveries) await discover(discovery)
+    await this.signals.onAfterFinalize.send({ sender: this })
   }
 
   #configuration(): Configuration {

@@ -8,6 +8,8 @@ import type { Channel } from '../../src/messaging/transport.ts'
 import { silentLogger } from '../../src/util/logger.ts'
 import { testBrokers } from '../support/brokers.ts'
 import { onCleanup } from '../support/cleanup.ts'
+import { needs } from '../support/require-server.ts'
+import { startSentinel } from '../support/servers/sentinel.ts'
 
 for (const kind of testBrokers) {
   test(
@@ -43,5 +45,30 @@ for (const kind of testBrokers) {
     },
   )
 }
+
+test(
+  'sentinels are one broker: the master is found through any of them [1-278]',
+  needs('redis-server'),
+  async (t) => {
+    const { url, masterName } = await startSentinel(t)
+    const sentinels = `sentinel://127.0.0.1:1;${url}`
+    const options = { master_name: masterName }
+    const app = new Celery('t', {
+      broker: sentinels,
+      backend: sentinels,
+      brokerTransportOptions: options,
+      resultBackendTransportOptions: options,
+      setAsCurrent: false,
+    })
+    onCleanup(
+      t,
+      () => app.close(),
+      () => undefined,
+    )
+    const { id } = await app.sendTask('t.any')
+    assert.equal(await app.AsyncResult(id).state(), 'PENDING')
+    assert.equal(await app.purge(), 1)
+  },
+)
 
 const PASSIVE = { durable: true, exclusive: false, autoDelete: false, passive: true, arguments: {} }

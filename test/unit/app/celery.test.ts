@@ -263,6 +263,18 @@ suite('what a worker needs', () => {
     await app.close()
   })
 
+  test('alternatives of the broker; sentinels together lead to one', () => {
+    const brokers = (brokerUrl: string): string[] =>
+      createTestApp({ broker: brokerUrl })
+        .brokers('read')
+        .map(({ url }) => url)
+    const sentinels = 'sentinel://a:1/0;sentinel://b:2/0'
+    assert.deepEqual(brokers('amqp://a;amqp://b'), ['amqp://a', 'amqp://b'])
+    assert.deepEqual(brokers(sentinels), [sentinels])
+    assert.deepEqual(brokers(`redis://c;${sentinels};amqp://d`), ['redis://c', sentinels, 'amqp://d'])
+    assert.equal(createTestApp({ backend: sentinels }).settings.resultBackend, sentinels)
+  })
+
   test('settings, and brokers with their options [2-032]', () => {
     const app = createTestApp({
       brokerReadUrl: 'memory://read',

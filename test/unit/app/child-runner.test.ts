@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createRunner } from '../../../src/app/child-runner.ts'
 import { ImproperlyConfigured } from '../../../src/errors.ts'
+import { JobContext } from '../../../src/pool/job-context.ts'
 import { app } from './fixtures/child-app.ts'
 import { sentMessages } from './golden-app.ts'
 import { createTestApp } from './test-app.ts'
@@ -27,7 +28,7 @@ test('a child process finds the app, takes over settings, and runs its tasks', a
     hostname: 'w@h',
     wantRepr: true,
   }
-  const outcome = await run(job, { signal: new AbortController().signal })
+  const outcome = await run(job, new JobContext())
   assert.ok(typeof outcome === 'object' && outcome !== null && 'kind' in outcome)
   assert.equal(outcome.kind, 'succeeded')
   assert.equal(await app.AsyncResult('child-1').get(), 5)

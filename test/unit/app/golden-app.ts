@@ -11,6 +11,7 @@ import { Celery } from '../../../src/app/celery.ts'
 import type { TaskJob } from '../../../src/execution/job.ts'
 import { createTaskRunner } from '../../../src/execution/runner.ts'
 import type { Delivery } from '../../../src/messaging/message.ts'
+import { JobContext } from '../../../src/pool/job-context.ts'
 import { readTaskHeaders } from '../../../src/protocol/task-headers.ts'
 import { TaskSelf } from '../../../src/task/context.ts'
 import { runInTask } from '../../../src/task/current-task.ts'
@@ -117,7 +118,7 @@ export async function runAll(app: Celery, options: { readonly reverse?: boolean 
   while (batch.length > 0) {
     // One by one, so that it is certain in which order a chord's parts come.
     for (const delivery of batch) {
-      await runner.run(jobOf(delivery), { signal: new AbortController().signal })
+      await runner.run(jobOf(delivery), new JobContext())
     }
     batch = await sentDeliveries(app, ['celery'])
     sent.push(...batch.map((delivery) => messageOf(app, delivery)))

@@ -36,7 +36,19 @@ suite('modules of the user', () => {
     await app.loadModules()
     assert.deepEqual(told, ['import', 'discover', 'finalized'])
     assert.equal(app.serializers.encode(1, 'yaml').contentType, 'application/x-yaml')
-    app.conf.update({ imports: ['no-such-module'] })
-    await assert.rejects(app.loadModules(), /imports: there is no module 'no-such-module'/)
+  })
+
+  test('are loaded once, whoever asks; what failed may be tried again', async () => {
+    const told: string[] = []
+    const app = createTestApp({ imports: ['no-such-module'] })
+    app.signals.importModules.connect(() => told.push('import'))
+    app.signals.onAfterFinalize.connect(() => told.push('finalized'))
+    const failing = [app.loadModules(), app.loadModules()]
+    for (const each of failing) await assert.rejects(each, /imports: there is no module 'no-such-module'/)
+    assert.deepEqual(told.splice(0), ['import'])
+    app.conf.update({ imports: [] })
+    await Promise.all([app.loadModules(), app.loadModules()])
+    await app.loadModules()
+    assert.deepEqual(told, ['import', 'finalized'])
   })
 })
