@@ -11,7 +11,7 @@ export interface PoolOptions extends Omit<PreforkOptions, 'processes'> {
 /** Jobs at once in the async pool when nothing is said: an event loop is not bound to cores. */
 export const DEFAULT_ASYNC_CONCURRENCY = 100
 
-const POOLS: ReadonlyMap<string, (options: PoolOptions) => Promise<Pool>> = new Map([
+const POOLS = new Map<string, (options: PoolOptions) => Promise<Pool>>([
   ['prefork', createPrefork],
   ['processes', createPrefork],
   ['solo', async () => new (await import('./async-pool.ts')).AsyncPool({ size: 1, implementation: 'solo' })],

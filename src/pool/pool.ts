@@ -90,6 +90,11 @@ export interface Pool {
   readonly features: PoolFeatures
   /** How many jobs run at once. */
   readonly size: number
+  /**
+   * How many jobs it can make use of right now, waiting ones included: above `size` as long as jobs are so short that
+   * the way to the pool is what takes the time. Default: `size`.
+   */
+  readonly appetite?: number
   /** Settles when the pool can run jobs; rejects when the runner cannot be made (e.g. the user's module throws). */
   start(source: RunnerSource): Promise<void>
   /** Never rejects: an outcome for each way a job can end. */

@@ -55,6 +55,7 @@ export class PreforkPool implements Pool {
   #waiting = new Map<string, Entry>()
   readonly #running = new Map<string, Entry>()
   readonly #pace = new Pace()
+  #lastWasShort = false
   #stopping = false
   #stopped: Promise<void> | undefined
   #quiet: (() => void) | undefined
@@ -70,6 +71,10 @@ export class PreforkPool implements Pool {
 
   get size(): number {
     return this.#processes * this.#perProcess
+  }
+
+  get appetite(): number {
+    return this.#processes * (this.#perProcess + (this.#lastWasShort ? 2 * LOOK_AHEAD : 0))
   }
 
   async start(source: RunnerSource): Promise<void> {
@@ -207,7 +212,8 @@ export class PreforkPool implements Pool {
   #handOver(entry: Entry, child: ChildHandle): void {
     const { id, data, kind = '', softTimeLimit, timeLimit } = entry.job
     entry.child = child
-    entry.slow = entry.suspect || !this.#pace.isShort(kind)
+    this.#lastWasShort = this.#pace.isShort(kind)
+    entry.slow = entry.suspect || !this.#lastWasShort
     if (entry.slow) child.slow += 1
     this.#running.set(id, entry)
     child.run(id, data, softTimeLimit, entry.slow)
