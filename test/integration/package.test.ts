@@ -70,7 +70,7 @@ test('a program of a user compiles, declarations included', async () => {
 /** The code of a file that the README shows: its first line is a comment with the name. */
 function programOfReadme(name: string): string {
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
-  const start = readme.indexOf('```ts\n// ' + name + '\n')
+  const start = readme.indexOf(`\`\`\`ts\n// ${name}\n`)
   assert.notEqual(start, -1, `README.md shows no ${name}`)
   return readme.slice(start + 6, readme.indexOf('```', start + 6))
 }
