@@ -83,6 +83,8 @@ export class Producer implements AsyncDisposable {
   readonly #timeout: number
   readonly #clock: Clock
   readonly #underWay = new Set<Publishing>()
+  /** Messages that wait for a channel or for the same declarations, by the keys of these: sent in the order they came. */
+  readonly #lines = new Map<string, Publishing[]>()
   #idle: Deferred | undefined
   #timer: TimerHandle | undefined
   #timerAt = Number.POSITIVE_INFINITY
@@ -115,13 +117,10 @@ export class Producer implements AsyncDisposable {
     const channel = this.#connection.ready
     if (options.signal?.aborted) {
       this.#fail(publishing, options.signal.reason)
-    } else if (
-      channel !== undefined &&
-      this.#declarations.cover(options.declare, this.#connection.generation)
-    ) {
+    } else if (channel !== undefined && this.#isPrepared(options.declare)) {
       this.#send(channel, publishing)
     } else {
-      void this.#prepare(publishing)
+      this.#prepare(publishing)
     }
     return publishing.promise
   }
@@ -157,16 +156,39 @@ export class Producer implements AsyncDisposable {
     )
   }
 
-  /** Gets the channel, declares what is needed, and sends. */
-  async #prepare(publishing: Publishing): Promise<void> {
+  /** Whether nothing needs to be declared, and nobody waits for the same. */
+  #isPrepared(declare: readonly Declarable[] | undefined): boolean {
+    if (this.#lines.size > 0 && this.#lines.has(lineKey(declare))) return false
+    return this.#declarations.cover(declare, this.#connection.generation)
+  }
+
+  /** Sends it when there is a channel and what it needs has been declared. */
+  #prepare(publishing: Publishing): void {
+    const key = lineKey(publishing.options.declare)
+    const line = this.#lines.get(key)
+    if (line !== undefined) {
+      line.push(publishing)
+      return
+    }
+    const first = [publishing]
+    this.#lines.set(key, first)
+    void this.#serve(key, first, publishing.options.declare)
+  }
+
+  async #serve(
+    key: string,
+    line: readonly Publishing[],
+    declare: readonly Declarable[] | undefined,
+  ): Promise<void> {
+    const connection = this.#connection
     try {
-      const connection = this.#connection
       const channel = connection.ready ?? (await connection.channel({ retry: false }))
-      if (publishing.settled) return
-      await this.#declarations.declare(channel, publishing.options.declare, connection.generation)
-      if (!publishing.settled) this.#send(channel, publishing)
+      await this.#declarations.declare(channel, declare, connection.generation)
+      this.#lines.delete(key)
+      for (const publishing of line) if (!publishing.settled) this.#send(channel, publishing)
     } catch (error) {
-      this.#consider(publishing, error)
+      this.#lines.delete(key)
+      for (const publishing of line) this.#consider(publishing, error)
     }
   }
 
@@ -180,7 +202,7 @@ export class Producer implements AsyncDisposable {
     }
     publishing.redeclared = true
     this.#declarations.forget(declare)
-    void this.#prepare(publishing)
+    this.#prepare(publishing)
   }
 
   /** Something went wrong: try again, or tell. */
@@ -196,11 +218,11 @@ export class Producer implements AsyncDisposable {
     publishing.waits ??= intervals(retry === false ? NO_RETRY : retry)
     const wait = publishing.waits.next()
     if (wait.done) this.#fail(publishing, this.#gaveUp(publishing, 'the retries are used up'))
-    else this.#clock.setTimeout(() => void this.#retryNow(publishing), wait.value)
+    else this.#clock.setTimeout(() => this.#retryNow(publishing), wait.value)
   }
 
-  async #retryNow(publishing: Publishing): Promise<void> {
-    if (!publishing.settled) await this.#prepare(publishing)
+  #retryNow(publishing: Publishing): void {
+    if (!publishing.settled) this.#prepare(publishing)
   }
 
   #succeed(publishing: Publishing): void {
@@ -278,3 +300,7 @@ export class Producer implements AsyncDisposable {
 }
 
 const NO_RETRY: IntervalPolicy = { start: 0, step: 0, max: 0, maxRetries: 0 }
+
+function lineKey(declare: readonly Declarable[] = []): string {
+  return declare.length === 1 ? (declare[0]?.key ?? '') : declare.map(({ key }) => key).join('\n')
+}

@@ -13,6 +13,38 @@ import { startSentinel } from '../support/servers/sentinel.ts'
 
 for (const kind of testBrokers) {
   test(
+    `${kind.name}: what is sent over a fresh connection arrives in the order of the calls`,
+    kind.needs,
+    async (t) => {
+      const { broker } = await kind.open(t)
+      const app = new Celery('t', { broker, logger: silentLogger, setAsCurrent: false })
+      onCleanup(
+        t,
+        () => app.close(),
+        () => undefined,
+      )
+      const [one, other] = [app.task('t.one', (x: number) => x), app.task('t.other', (x: number) => x)]
+      const sent = Array.from({ length: 1000 }, (_, index) => (index % 3 === 0 ? other : one).delay(index))
+      await Promise.all(sent)
+      const [options] = app.brokers('read')
+      assert.ok(options !== undefined)
+      const connection = await (await app.resolveTransport(options.url)).connect(options)
+      const channel = await connection.openChannel()
+      const order: unknown[] = []
+      for (let left = sent.length; left > 0; left--) {
+        const delivery = await channel.get('celery', { noAck: true })
+        assert.ok(delivery !== undefined)
+        order.push(delivery.headers['argsrepr'])
+      }
+      await connection.close()
+      assert.deepEqual(
+        order,
+        sent.map((_, index) => `(${index},)`),
+      )
+    },
+  )
+
+  test(
     `${kind.name}: channels of the result backend are not the producer's [4-070]`,
     kind.needs,
     async (t) => {

@@ -31,6 +31,22 @@ test('a queue is declared once on each connection', async () => {
   assert.equal(declares(brokers), 1)
 })
 
+test('what waits for the first declaration goes out in the order in which it was published', async () => {
+  const { brokers, producer } = setUp()
+  const options = { target: TARGET, declare: [QUEUE] }
+  const numbered = (number: number): OutgoingMessage => ({ ...MESSAGE, body: new Uint8Array([number]) })
+  const sent: Promise<void>[] = []
+  for (let number = 0; number < 50; number++) {
+    sent.push(producer.publish(numbered(number), options))
+    // Some come while the connection is made, some while the queue is declared, some right after.
+    if (number >= 5) await Promise.resolve()
+  }
+  await Promise.all(sent)
+  const numbers = brokers.latest.channel.published.map(({ message }) => message.body[0])
+  assert.deepEqual(numbers, [...Array(50).keys()])
+  assert.equal(declares(brokers), 1)
+})
+
 test('a queue that may vanish is declared each time', async () => {
   const { brokers, producer } = setUp()
   const queue = new Queue('q', { expires: 10 })
