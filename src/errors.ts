@@ -208,6 +208,14 @@ export class SoftTimeLimitExceeded extends CeleryError {
 /** The hard time limit passed and the process that ran the task was killed. Celery: `TimeLimitExceeded`. */
 export class TimeLimitExceeded extends CeleryError {
   override readonly code: string = 'TIME_LIMIT_EXCEEDED'
+  /** The limit in seconds: what Celery stores of it. Undefined when it is not known. */
+  readonly limit: number | undefined
+
+  /** @param message a text, or the limit in seconds, of which the text is made as Python does. */
+  constructor(message?: string | number, options?: ErrorOptions) {
+    super(typeof message === 'number' ? `TimeLimitExceeded(${message})` : message, options)
+    this.limit = typeof message === 'number' ? message : undefined
+  }
 }
 
 /** The process that ran the task ended unexpectedly. Celery: `WorkerLostError`. */

@@ -11,6 +11,7 @@ export interface WorkerSettings {
   readonly workerEtaTaskLimit: number | undefined
   readonly workerMaxTasksPerChild: number | undefined
   readonly taskDeadLetterQueue: string | undefined
+  readonly workerMaxDeliveries: number | undefined
 }
 
 /** Takes them from all settings. */
@@ -23,6 +24,7 @@ export function readWorkerSettings(settings: Settings): WorkerSettings {
     workerEtaTaskLimit: settings.workerEtaTaskLimit ?? undefined,
     workerMaxTasksPerChild: settings.workerMaxTasksPerChild ?? undefined,
     taskDeadLetterQueue: settings.taskDeadLetterQueue ?? undefined,
+    workerMaxDeliveries: settings.workerMaxDeliveries ?? undefined,
   }
 }
 

@@ -4,7 +4,7 @@
  * Nothing here throws, whatever was thrown or stored: an error that cannot be told of would hide the one that matters.
  */
 import { types } from 'node:util'
-import { RemoteError } from '../errors.ts'
+import { RemoteError, TimeLimitExceeded } from '../errors.ts'
 import { isRecord } from '../util/is-record.ts'
 import { pythonString } from '../util/python-string.ts'
 import { repr } from '../util/repr.ts'
@@ -82,6 +82,7 @@ function makeError(wire: WireClass, args: readonly unknown[], classes: ErrorClas
   const [only] = args
   if (args.length === 0) return new known('')
   if (args.length === 1 && typeof only === 'string') return new known(only)
+  if (known === TimeLimitExceeded && typeof only === 'number') return new TimeLimitExceeded(only)
   return new known(tripleRepr({ exc_type: wire.type, exc_message: args, exc_module: wire.module }))
 }
 
@@ -114,6 +115,7 @@ export function errorMessage(error: object): string {
 }
 
 function messageArgs(error: object): readonly unknown[] {
+  if (error instanceof TimeLimitExceeded && error.limit !== undefined) return [error.limit]
   const message = errorMessage(error)
   return message === '' ? [] : [message]
 }

@@ -1,6 +1,13 @@
-import { ConnectionError, OperationalError } from '../errors.ts'
+import { ConnectionError, OperationalError, TimeoutError } from '../errors.ts'
 import type { Delivery } from '../messaging/message.ts'
-import type { Channel, ConsumerHandle, Transport, TransportOptions } from '../messaging/transport.ts'
+import type {
+  Channel,
+  ConsumerHandle,
+  Transport,
+  TransportConnection,
+  TransportOptions,
+} from '../messaging/transport.ts'
+import { sleep, waitOrAbort } from '../util/abort.ts'
 import type { IntervalPolicy } from '../util/backoff.ts'
 import { intervals } from '../util/backoff.ts'
 import type { Logger } from '../util/logger.ts'
@@ -28,6 +35,8 @@ export interface ConsumerOptions {
   /** Told when a session was lost: what it delivered will be delivered again by the broker. */
   readonly lost: (session: Session) => void
   readonly retry: RetryOptions
+  /** Milliseconds within which a broker must have answered everything that consuming begins with. */
+  readonly patience: number
   readonly logger: Logger
 }
 
@@ -40,6 +49,9 @@ export interface RetryOptions {
   /** `maxRetries` is Celery's `broker_connection_max_retries`. */
   readonly policy: IntervalPolicy
 }
+
+/** Milliseconds that a worker which stops waits for a broker that gives no answer. */
+const LONGEST_LEAVE = 10_000
 
 /**
  * Keeps a worker connected to its broker and consuming.
@@ -58,6 +70,9 @@ export class Consumer {
   #attempt = 0
   #quiet = false
   #prefetchDue = false
+  /** What the channel was told last. */
+  #prefetched = 0
+  readonly #disconnecting = new Set<Promise<void>>()
   #supervision: Promise<void> = Promise.resolve()
   /** How often a connection was lost and made again. */
   reconnects = 0
@@ -79,10 +94,14 @@ export class Consumer {
     return this.#session
   }
 
-  /** Settles when messages can come; rejects when no broker could be reached. */
+  /** Settles when messages can come, or the consumer was closed; rejects when no broker could be reached. */
   async start(): Promise<void> {
     const { retry } = this.#options
-    await this.#connect(retry.onStartup ? retry.policy : undefined)
+    try {
+      await this.#connect(retry.onStartup ? retry.policy : undefined)
+    } catch (error) {
+      if (!this.#stop.signal.aborted) throw error
+    }
     this.#supervision = this.#supervise()
   }
 
@@ -99,15 +118,18 @@ export class Consumer {
   #sendPrefetch(): void {
     const session = this.#session
     if (session === undefined || session.lost) return
-    session.channel.prefetch(this.#options.prefetch()).catch((error: unknown) => {
+    const count = this.#options.prefetch()
+    if (count === this.#prefetched) return
+    this.#prefetched = count
+    session.channel.prefetch(count).catch((error: unknown) => {
       if (!session.lost)
         this.#options.logger.warn(`consumer: cannot change the prefetch count: ${String(error)}`)
     })
   }
 
   /** Drops the connection on purpose, so that it is made again. */
-  async rebuild(): Promise<void> {
-    await this.#session?.connection.close()
+  rebuild(): void {
+    this.#session?.giveUp()
   }
 
   /** No more messages come; what was delivered can still be settled. */
@@ -115,35 +137,73 @@ export class Consumer {
     this.#quiet = true
     const handles = this.#handles
     this.#handles = []
-    if (this.#session?.lost !== false) return
-    await Promise.allSettled(handles.map((handle) => handle.cancel()))
+    const session = this.#session
+    if (session === undefined) this.#stop.abort(new ConnectionError('the worker stops'))
+    else if (!session.lost) {
+      const cancelled = Promise.allSettled(handles.map((handle) => handle.cancel()))
+      const timeout = this.#leaveTime
+      await waitOrAbort(Promise.race([cancelled, session.gone]), { timeout }, 'the broker').catch(() =>
+        session.giveUp(),
+      )
+    }
   }
 
   /** Sends what is still to be settled, gives back the rest, disconnects. Idempotent. */
   async close(): Promise<void> {
     this.#quiet = true
-    this.#stop.abort()
+    this.#stop.abort(new ConnectionError('the worker stops'))
     const session = this.#session
     this.#session = undefined
-    if (session !== undefined && !session.lost) {
+    if (session !== undefined && !session.lost) await this.#takeLeave(session)
+    await this.#supervision
+    await Promise.all(this.#disconnecting)
+  }
+
+  get #leaveTime(): number {
+    return Math.min(this.#options.patience, LONGEST_LEAVE)
+  }
+
+  /** A broker that does not answer keeps nobody from stopping: it will find out by itself, and so do we then. */
+  async #takeLeave(session: Session): Promise<void> {
+    const { logger } = this.#options
+    const left = async (): Promise<void> => {
       await session.drain()
       session.lost = true
       await session.channel.close()
-      await session.connection.close()
     }
-    await this.#supervision
+    try {
+      await waitOrAbort(left(), { timeout: this.#leaveTime }, 'the broker to take back what is held')
+    } catch (error) {
+      logger.warn(`consumer: the broker did not take back what is held, but will: ${messageOf(error)}`)
+    } finally {
+      session.lost = true
+      await this.#disconnect(session.connection)
+    }
+  }
+
+  /** The connection is not needed any more, and what it has to say at its end does not matter. */
+  #disconnect(connection: TransportConnection): Promise<void> {
+    const disconnecting = connection
+      .close()
+      .catch((error: unknown) => {
+        this.#options.logger.debug(`consumer: closing the connection failed: ${messageOf(error)}`)
+      })
+      .finally(() => this.#disconnecting.delete(disconnecting))
+    this.#disconnecting.add(disconnecting)
+    return disconnecting
   }
 
   async #supervise(): Promise<void> {
     const { logger, retry, lost } = this.#options
     while (this.#session !== undefined) {
       const session = this.#session
-      const reason = await Promise.race([session.connection.closed, session.channel.closed])
+      const reason = await session.gone
       if (this.#stop.signal.aborted) return
       session.lost = true
       this.#session = undefined
       lost(session)
-      await session.connection.close()
+      // Not waited for: on a connection that has gone silent it takes its time.
+      void this.#disconnect(session.connection)
       if (this.#quiet) return
       logger.warn('consumer: Connection to broker lost. Trying to re-establish the connection...', {
         reason: reason?.message ?? 'closed',
@@ -168,8 +228,9 @@ export class Consumer {
       if (options === undefined) throw new ConnectionError('no broker is configured: set brokerUrl')
       try {
         const session = await this.#open(options)
-        if (this.#stop.signal.aborted) return await session.connection.close()
+        if (this.#stop.signal.aborted) return await this.#disconnect(session.connection)
         this.#session = session
+        logger.info(`Connected to ${sanitizeUrl(options.url)}`)
         return
       } catch (error) {
         if (this.#stop.signal.aborted || !isRecoverable(error)) throw error
@@ -184,52 +245,56 @@ export class Consumer {
           `consumer: Cannot connect to ${url}: ${messageOf(error)}.\n` +
             `Trying again in ${(pause.value / 1000).toFixed(2)} seconds...${times}`,
         )
-        await this.#pause(pause.value)
+        await sleep(pause.value, { signal: this.#stop.signal })
       }
     }
   }
 
   async #open(options: TransportOptions): Promise<Session> {
-    const { resolve, queues, prefetch, deliver, logger } = this.#options
+    const { resolve, patience } = this.#options
+    const { signal } = this.#stop
     const transport = await resolve(options.url)
-    const connection = await transport.connect(options)
+    const connecting = transport.connect(options)
+    let connection: TransportConnection
     try {
-      const channel = await connection.openChannel()
-      const session = new Session(connection, channel, logger)
-      await Promise.all(queues.map((queue) => queue.declare(channel)))
-      await channel.prefetch(prefetch())
-      logger.info(`Connected to ${sanitizeUrl(options.url)}`)
-      this.#handles = []
-      for (const queue of queues) {
-        const handle = await channel.consume(queue.name, (delivery) => deliver(delivery, session), {
-          ...(queue.consumerArguments === undefined ? {} : { arguments: queue.consumerArguments }),
-          cancelled: (reason) => {
-            logger.warn(`consumer: the broker cancelled the consumer of ${queue.name}: ${reason.message}`)
-            void connection.close()
-          },
-        })
-        this.#handles.push(handle)
-      }
-      return session
+      connection = await waitOrAbort(connecting, { signal }, 'the broker')
     } catch (error) {
-      await connection.close()
+      // Should it still come about, nobody wants it any more.
+      void connecting.then(
+        (late) => this.#disconnect(late),
+        () => undefined,
+      )
       throw error
+    }
+    try {
+      return await waitOrAbort(this.#begin(connection), { signal, timeout: patience }, 'an answer')
+    } catch (error) {
+      void this.#disconnect(connection)
+      if (!(error instanceof TimeoutError)) throw error
+      throw new ConnectionError(error.message, { cause: error })
     }
   }
 
-  #pause(ms: number): Promise<void> {
-    const { signal } = this.#stop
-    return new Promise((resolve, reject) => {
-      const stopped = (): void => {
-        clearTimeout(timer)
-        reject(new ConnectionError('the worker stops'))
-      }
-      const timer = setTimeout(() => {
-        signal.removeEventListener('abort', stopped)
-        resolve()
-      }, ms)
-      signal.addEventListener('abort', stopped, { once: true })
-    })
+  async #begin(connection: TransportConnection): Promise<Session> {
+    const { queues, prefetch, deliver, logger } = this.#options
+    const channel = await connection.openChannel()
+    const session = new Session(connection, channel, logger)
+    await Promise.all(queues.map((queue) => queue.declare(channel)))
+    this.#prefetched = prefetch()
+    await channel.prefetch(this.#prefetched)
+    const handles: ConsumerHandle[] = []
+    for (const queue of queues) {
+      const handle = await channel.consume(queue.name, (delivery) => deliver(delivery, session), {
+        ...(queue.consumerArguments === undefined ? {} : { arguments: queue.consumerArguments }),
+        cancelled: (reason) => {
+          logger.warn(`consumer: the broker cancelled the consumer of ${queue.name}: ${reason.message}`)
+          session.giveUp()
+        },
+      })
+      handles.push(handle)
+    }
+    this.#handles = handles
+    return session
   }
 }
 

@@ -6,6 +6,9 @@ import { type Settlement, type SettlementPolicy, settle } from './settlement.ts'
 /** Header that tells why a message is in the dead-letter queue, and where it came from. */
 export const DEATH_HEADER = 'celeriac_death'
 
+/** Header that counts how many processes a message has taken with it. */
+const LOSSES_HEADER = 'celeriac_losses'
+
 /** Value of `DEATH_HEADER`. */
 export interface Death {
   /** Kind of problem: `undecodable`, `unknown-message`, `unknown-task`, `invalid`, `disallowed`, `too-often`. */
@@ -86,6 +89,25 @@ export class DeadLetters {
         })
       }
       return undefined
+    }
+  }
+
+  /** How many processes a message has taken with it before. */
+  lossesOf(delivery: Delivery): number {
+    const losses = delivery.headers[LOSSES_HEADER]
+    return typeof losses === 'number' ? losses : 0
+  }
+
+  /** Puts a copy that knows the number of `losses` into the queue of a message. Answers whether that worked. */
+  async sendBack(delivery: Delivery, session: Session, losses: number): Promise<boolean> {
+    const { properties, body, headers, queue } = delivery
+    const copy = { properties, body, headers: { ...headers, [LOSSES_HEADER]: losses } }
+    try {
+      await session.channel.publish(copy, { exchange: '', routingKey: queue })
+      return true
+    } catch (error) {
+      if (!session.lost) this.#logger.warn(`Cannot count the deliveries of a message of ${queue}`, { error })
+      return false
     }
   }
 

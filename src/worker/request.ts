@@ -24,6 +24,8 @@ export interface RequestHost {
   readonly log: TaskLog
   readonly deadLetters: DeadLetters
   readonly recorder: OutcomeRecorder
+  /** Times that a task may take its process with it until its message is dead; undefined: no limit. */
+  readonly maxDeliveries: number | undefined
   /** The worker stops: what did not start goes back to the broker. */
   readonly stopping: boolean
   /** A request was admitted, held, released, or ended. */
@@ -31,6 +33,8 @@ export interface RequestHost {
   held(request: Request): void
   released(request: Request): void
   ended(request: Request): void
+  /** The broker was told what becomes of a request's message. */
+  settled(request: Request, settlement: Settlement, session: Session): void
   /** A result could not be written: the message is not settled, so that the broker brings it again. */
   recordingFailed(request: Request, error: unknown): void
 }
@@ -75,6 +79,8 @@ export class Request {
   #session: Session
   #phase: 'admitted' | 'held' | 'submitted' | 'running' | 'ended' | 'dropped' = 'admitted'
   #settled = false
+  /** The pool was asked to give it back, unless it has started. */
+  #withdrawn = false
   #timer: ScheduledTimer | undefined
 
   constructor(host: RequestHost, subject: RequestSubject, delivery: Delivery, session: Session) {
@@ -134,24 +140,34 @@ export class Request {
     if (this.#phase === 'running' && !this.subject.policy.acksLate) this.#settle('ack')
   }
 
-  /** Forgets a request that has not started; the broker still has its message. Answers false when it has started. */
-  drop(): boolean {
-    if (this.#phase === 'running' || this.#phase === 'ended') return false
-    const phase = this.#phase
+  /**
+   * Forgets a request that has not started; the broker still has its message. Whether one has started that was given
+   * to the pool, the pool alone can tell: if it has, the request goes on.
+   */
+  drop(): void {
+    if (this.#phase === 'submitted') {
+      this.#withdrawn = true
+      this.#host.pool.withdraw(this.#jobId)
+    } else if (this.#phase === 'held') {
+      if (this.#timer?.cancel() === true) this.#host.released(this)
+      this.#dropped()
+    }
+  }
+
+  #dropped(): void {
     this.#phase = 'dropped'
-    if (this.#timer?.cancel() === true) this.#host.released(this)
-    if (phase === 'submitted') this.#host.pool.terminate(this.#jobId, 'SIGTERM')
     this.#host.ended(this)
-    return true
   }
 
   #submit(): void {
     const { job, expires, softTimeLimit, timeLimit } = this.subject
     if (expires !== undefined && expires <= Date.now()) {
+      this.#phase = 'ended'
       void this.#expire()
       return
     }
     this.#phase = 'submitted'
+    this.#withdrawn = false
     const accepted = (pid: number): void => {
       this.#phase = 'running'
       this.#host.log.accepted(this.name, this.id, pid)
@@ -170,7 +186,12 @@ export class Request {
   }
 
   #finish(outcome: PoolOutcome): void {
-    if (this.#phase === 'dropped') return
+    if (this.#withdrawn && this.#phase === 'submitted') {
+      // Its second delivery may have come before the pool gave it back.
+      if (this.#session.lost || this.#host.stopping) this.#dropped()
+      else this.#submit()
+      return
+    }
     switch (outcome.kind) {
       case 'returned':
         if (isTaskOutcome(outcome.value)) this.#report(outcome.value)
@@ -179,10 +200,7 @@ export class Request {
       case 'timeout':
         this.#host.log.timedOut(this.name, this.id, outcome.limit)
         void this.#record('timed-out', (recorder) =>
-          recorder.fail(
-            this.subject.job,
-            new TimeLimitExceeded(`TimeLimitExceeded(${outcome.limit / 1000},)`),
-          ),
+          recorder.fail(this.subject.job, new TimeLimitExceeded(outcome.limit / 1000)),
         )
         break
       case 'lost':
@@ -231,7 +249,11 @@ export class Request {
   }
 
   async #lose(how: string): Promise<void> {
-    if (!storesLoss(this.subject.policy)) return this.#end('lost')
+    if (!storesLoss(this.subject.policy)) {
+      if (this.#host.maxDeliveries === undefined) this.#end('lost')
+      else await this.#tryAgain(how, this.#host.maxDeliveries)
+      return
+    }
     const error = new WorkerLostError(`Worker exited prematurely: ${how}`)
     this.#host.log.failed(
       this.name,
@@ -241,6 +263,31 @@ export class Request {
       'unexpected',
     )
     await this.#record('lost', (recorder) => recorder.fail(this.subject.job, error))
+  }
+
+  /**
+   * It is to run again, but not for ever. The count travels with the message, so it is a new one that goes back, and it
+   * is stored before the old one is settled.
+   */
+  async #tryAgain(how: string, most: number): Promise<void> {
+    const { deadLetters, log, recorder } = this.#host
+    const { id, name } = this
+    const lost = deadLetters.lossesOf(this.#delivery) + 1
+    const detail = `Worker exited prematurely: ${how} (delivery ${lost} of ${most})`
+    const error = `WorkerLostError(${JSON.stringify(detail)})`
+    if (lost < most) {
+      log.retried(name, id, error)
+      this.#end((await deadLetters.sendBack(this.#delivery, this.#session, lost)) ? 'retried' : 'lost')
+      return
+    }
+    log.failed(name, id, error, '', 'unexpected')
+    try {
+      await recorder.fail(this.subject.job, new WorkerLostError(detail))
+      await this.#bury('too-often', detail)
+    } catch (cause) {
+      this.#host.recordingFailed(this, cause)
+      this.#end('interrupted')
+    }
   }
 
   #revoke(signal: string): Promise<void> {
@@ -289,5 +336,6 @@ export class Request {
     if (this.#session.lost) return
     this.#settled = true
     this.#session.settle(this.#delivery.tag, settlement)
+    this.#host.settled(this, settlement, this.#session)
   }
 }

@@ -16,6 +16,9 @@ export class Session {
   readonly #logger: Logger
   readonly #settlements: Coalescer<readonly [DeliveryTag, Settlement]>
   readonly #sending = new Set<Promise<void>>()
+  readonly #abandoned = Promise.withResolvers<undefined>()
+  /** Settles when no message can come any more, with the reason if there is one. */
+  readonly gone: Promise<Error | undefined>
   /** The connection is gone: nothing can be settled any more. */
   lost = false
 
@@ -24,6 +27,12 @@ export class Session {
     this.channel = channel
     this.#logger = logger
     this.#settlements = new Coalescer((items) => this.#send(items))
+    this.gone = Promise.race([connection.closed, channel.closed, this.#abandoned.promise])
+  }
+
+  /** It is of no use any more, whatever the connection says. */
+  giveUp(): void {
+    this.#abandoned.resolve(undefined)
   }
 
   /** Tells the broker, with the others of this turn. */
@@ -38,6 +47,7 @@ export class Session {
   }
 
   #send(items: readonly (readonly [DeliveryTag, Settlement])[]): void {
+    if (this.lost) return
     const tags: Record<Settlement, DeliveryTag[]> = { ack: [], reject: [], requeue: [] }
     for (const [tag, settlement] of items) tags[settlement].push(tag)
     const { channel } = this
@@ -54,6 +64,7 @@ export class Session {
     const tracked = sent
       .catch((error: unknown) => {
         // The broker still has them and will deliver them again: worth a line, no reason to stop.
+        if (this.lost) return
         this.#logger.warn(`Couldn't ${what} ${count} messages, reason: ${String(error)}`)
       })
       .finally(() => this.#sending.delete(tracked))

@@ -7,7 +7,7 @@ import type { RequestSubject } from './request.ts'
 
 /** A message that is no task we could run: why, and the same for people. */
 export interface Unrunnable {
-  readonly reason: 'unknown-message' | 'unknown-task' | 'invalid' | 'undecodable'
+  readonly reason: 'unknown-message' | 'unknown-task' | 'invalid' | 'undecodable' | 'too-often'
   readonly detail: string
   /** Headers of the task, when they could be read: its result says what happened. */
   readonly headers: TaskHeaders | undefined

@@ -1,3 +1,5 @@
+import { TimeoutError } from '../errors.ts'
+import { waitOrAbort } from '../util/abort.ts'
 import type { Logger } from '../util/logger.ts'
 
 /** What a watchdog looks at; wired by the worker. */
@@ -11,13 +13,14 @@ export interface WatchdogOptions {
   /** Asks the broker how many messages wait, on a channel of its own. */
   readonly waiting: () => Promise<number>
   /** Drops the connection so that it is made again. */
-  readonly rebuild: () => Promise<void>
+  readonly rebuild: () => void
   readonly logger: Logger
 }
 
 /**
  * Sees to it that a worker always consumes again: when messages wait, slots are free, and yet nothing has come for a
- * while, the consumer is stuck, whatever the reason. The connection is then made anew, which is logged and counted.
+ * while, the consumer is stuck, whatever the reason. So it is when the broker does not even answer how many wait. The
+ * connection is then made anew, which is logged and counted.
  */
 export class Watchdog {
   readonly #options: WatchdogOptions
@@ -56,8 +59,14 @@ export class Watchdog {
     if (this.#seen !== seen || !hungry()) return
     let messages: number
     try {
-      messages = await waiting()
+      messages = await waitOrAbort(waiting(), { timeout: patience }, 'the broker')
     } catch (error) {
+      if (error instanceof TimeoutError && delivered() === seen && hungry()) {
+        this.rebuilds += 1
+        logger.error(`consumer: no answer from the broker for ${patience / 1000} seconds: connecting anew`)
+        rebuild()
+        return
+      }
       // Not to be able to ask is a sign of its own, but the consumer notices a lost connection itself.
       logger.debug(`watchdog: cannot ask the broker for the length of the queues: ${String(error)}`)
       return
@@ -67,6 +76,6 @@ export class Watchdog {
     logger.error(
       `consumer: ${messages} messages wait and nothing was delivered for ${patience / 1000} seconds: connecting anew`,
     )
-    await rebuild()
+    rebuild()
   }
 }

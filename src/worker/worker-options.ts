@@ -27,6 +27,11 @@ export interface UserWorkerOptions {
   readonly maxTasksPerChild?: number
   /** Remove all waiting messages from the queues first. Celery: `--purge`. */
   readonly purge?: boolean
+  /**
+   * How long nothing may come while messages wait, and how long the broker may owe an answer, before the worker connects
+   * anew. Default 30 seconds.
+   */
+  readonly patience?: Duration
   /** Where the worker logs. Default: the app's logger. */
   readonly logger?: Logger
   /**
@@ -46,6 +51,7 @@ export interface WorkerSettings {
   readonly workerEtaTaskLimit: number | undefined
   readonly workerMaxTasksPerChild: number | undefined
   readonly taskDeadLetterQueue: string | undefined
+  readonly workerMaxDeliveries: number | undefined
 }
 
 /** Options of a worker, complete. Durations are milliseconds. */
@@ -63,8 +69,14 @@ export interface WorkerOptions {
   readonly maxTasksPerChild: number | undefined
   readonly purge: boolean
   readonly deadLetterQueue: string | undefined
+  /** Deliveries after which a message is dead, if its task never came to an end. */
+  readonly maxDeliveries: number | undefined
+  readonly patience: number
   readonly appModule: string | undefined
 }
+
+/** In seconds. */
+const DEFAULT_PATIENCE = 30
 
 /** @throws ImproperlyConfigured naming the option that cannot be. */
 export function normalizeWorkerOptions(user: UserWorkerOptions, settings: WorkerSettings): WorkerOptions {
@@ -88,6 +100,8 @@ export function normalizeWorkerOptions(user: UserWorkerOptions, settings: Worker
     maxTasksPerChild: positive('maxTasksPerChild', user.maxTasksPerChild ?? settings.workerMaxTasksPerChild),
     purge: user.purge ?? false,
     deadLetterQueue: settings.taskDeadLetterQueue,
+    maxDeliveries: positive('workerMaxDeliveries', settings.workerMaxDeliveries),
+    patience: toMilliseconds(user.patience ?? DEFAULT_PATIENCE, 'patience'),
     appModule: user.appModule,
   }
 }

@@ -5,15 +5,26 @@ import type { Settlement } from './settlement.ts'
 
 /** Verdicts on messages of lost sessions that are remembered at most. */
 const MOST_VERDICTS = 10_000
+/** Verdicts whose word may still be on its way; more than that are hardly in flight at once. */
+const MOST_SENT = 2_000
+
+interface SentVerdict {
+  readonly key: string
+  readonly verdict: Settlement
+  readonly session: Session
+}
 
 /**
  * What a worker knows of its requests: which it has, which run, which wait for their ETA, and what was decided on
- * messages that could not be settled because their session was lost.
+ * messages that were not settled, or perhaps not, because their session was lost.
  */
 export class WorkerState {
   readonly #requests = new Set<Request>()
   readonly #orphans = new Map<string, Request>()
   readonly #verdicts = new Map<string, Settlement>()
+  /** The last verdicts that were sent, in a ring: a broker that is lost may not have got them. */
+  readonly #sent: SentVerdict[] = []
+  #nextSent = 0
   #idle: (() => void) | undefined
   /** Messages that wait for their ETA. */
   held = 0
@@ -35,14 +46,23 @@ export class WorkerState {
     this.#requests.delete(request)
     this.totals.set(request.name, (this.totals.get(request.name) ?? 0) + 1)
     if (request.orphaned && request.verdict !== undefined) this.#remember(request.key, request.verdict)
-    this.#orphans.delete(request.key)
+    if (this.#orphans.get(request.key) === request) this.#orphans.delete(request.key)
     if (this.#requests.size === 0) this.#idle?.()
   }
 
-  /** A session is gone: what has not started is forgotten, what runs awaits its second delivery. */
-  sessionLost(): void {
+  /** A verdict was sent. Nobody says whether the broker gets it. */
+  sent(key: string, verdict: Settlement, session: Session): void {
+    this.#sent[this.#nextSent] = { key, verdict, session }
+    this.#nextSent = (this.#nextSent + 1) % MOST_SENT
+  }
+
+  /** A session is gone: what has not started is forgotten, what runs or has run awaits its second delivery. */
+  sessionLost(lost: Session): void {
+    for (const { key, verdict, session } of this.#sent) if (session === lost) this.#remember(key, verdict)
     for (const request of this.#requests) {
-      if (request.orphaned && !request.drop()) this.#orphans.set(request.key, request)
+      if (!request.orphaned) continue
+      this.#orphans.set(request.key, request)
+      request.drop()
     }
   }
 

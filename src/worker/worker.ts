@@ -1,4 +1,4 @@
-import { ImproperlyConfigured, NotRegistered } from '../errors.ts'
+import { ImproperlyConfigured, NotRegistered, WorkerLostError } from '../errors.ts'
 import type { TaskJob } from '../execution/job.ts'
 import type { Delivery } from '../messaging/message.ts'
 import { createPool } from '../pool/create-pool.ts'
@@ -80,29 +80,48 @@ export class Worker {
     return this.#watchdog?.rebuilds ?? 0
   }
 
-  /** Settles when tasks can come. Rejects, having cleaned up, when the pool or the broker cannot be had. */
+  /**
+   * Settles when tasks can come, or when the worker was stopped before. Rejects, having cleaned up, when the pool or the
+   * broker cannot be had.
+   */
   async start(): Promise<void> {
     try {
-      await this.app.loadModules()
-      const pool = await this.#startPool()
-      const host = this.#requestHost(pool)
-      const consumer = this.#createConsumer(pool, host)
-      this.#consumer = consumer
-      if (this.options.purge) await this.app.purge(this.options.queues)
-      await consumer.start()
-      consumer.failed.catch((error: unknown) => this.#giveUp(error))
-      this.#watchdog = this.#createWatchdog(consumer, pool)
-      this.#watchdog.start()
-      this.#logger.info(`${this.hostname} ready.`)
+      await this.#begin()
     } catch (error) {
-      await this.#shutDown('cold', 1)
-      throw error
+      const wasStopped = this.#stopped !== undefined
+      this.#stopped ??= this.#shutDown('cold', 1)
+      await this.#stopped
+      // What failed because the worker was stopped is no failure.
+      if (!wasStopped) throw error
     }
+  }
+
+  async #begin(): Promise<void> {
+    await this.app.loadModules()
+    const pool = await this.#createPool()
+    // A worker may be stopped at any moment; what is not there yet when that happens must not come any more.
+    if (this.#stopping) return
+    this.#pool = pool
+    const { appModule } = this.options
+    await pool.start(this.app.runnerSource({ hostname: this.hostname, module: appModule }))
+    if (this.#stopping) return
+    const host = this.#requestHost(pool)
+    const consumer = this.#createConsumer(pool, host)
+    this.#consumer = consumer
+    if (this.options.purge) await this.app.purge(this.options.queues)
+    await consumer.start()
+    if (this.#stopping) return
+    consumer.failed.catch((error: unknown) => this.#giveUp(error))
+    this.#watchdog = this.#createWatchdog(consumer, pool)
+    this.#watchdog.start()
+    this.#logger.info(`${this.hostname} ready.`)
   }
 
   /** Stops; a second call with `cold` hurries a warm stop. Settles when everything is closed. */
   stop(mode: StopMode = 'warm'): Promise<void> {
-    if (this.#stopped !== undefined && mode === 'cold') void this.#pool?.stop({ graceful: false })
+    if (this.#stopped !== undefined && mode === 'cold') {
+      void this.#attempt('end the pool', this.#pool?.stop({ graceful: false }))
+    }
     this.#stopped ??= this.#shutDown(mode, 0)
     return this.#stopped
   }
@@ -111,18 +130,30 @@ export class Worker {
     return this.stop('warm')
   }
 
+  /** Never rejects: a worker that stops comes to its end. */
   async #shutDown(mode: StopMode, exitCode: number): Promise<void> {
     this.#stopping = true
     this.#watchdog?.stop()
     // Before anything is awaited, so that no slot that becomes free is given to one of them.
     for (const request of this.state.requests) request.drop()
-    await this.#consumer?.stopConsuming()
-    if (mode === 'cold') await this.#pool?.stop({ graceful: false })
+    const done = [await this.#attempt('stop consuming', this.#consumer?.stopConsuming())]
+    if (mode === 'cold') done.push(await this.#attempt('end the pool', this.#pool?.stop({ graceful: false })))
     await this.state.whenIdle()
-    await this.#pool?.stop({ graceful: true })
-    await this.#consumer?.close()
+    done.push(await this.#attempt('end the pool', this.#pool?.stop({ graceful: true })))
+    done.push(await this.#attempt('disconnect', this.#consumer?.close()))
     this.#timer.close()
-    this.#closed.resolve(exitCode)
+    this.#closed.resolve(done.every(Boolean) ? exitCode : 1)
+  }
+
+  /** One step of stopping; what goes wrong there must not keep the others from being done. */
+  async #attempt(what: string, step: Promise<void> | undefined): Promise<boolean> {
+    try {
+      await step
+      return true
+    } catch (error) {
+      this.#logger.error(`The worker could not ${what} as it should`, { error })
+      return false
+    }
   }
 
   #giveUp(error: unknown): void {
@@ -130,7 +161,7 @@ export class Worker {
     this.#stopped ??= this.#shutDown('warm', 1)
   }
 
-  async #startPool(): Promise<Pool> {
+  async #createPool(): Promise<Pool> {
     const { options } = this
     const pool = await createPool(options.pool, {
       concurrency: options.concurrency,
@@ -144,8 +175,6 @@ export class Worker {
           "the app: new Worker(app, { appModule: './tasks.ts' }), or start it with celery -A tasks worker",
       )
     }
-    this.#pool = pool
-    await pool.start(this.app.runnerSource({ hostname: this.hostname, module: options.appModule }))
     return pool
   }
 
@@ -166,8 +195,9 @@ export class Worker {
       queues: app.consumedQueues({ select: options.queues, exclude: options.excludeQueues }),
       prefetch: () => this.#prefetch(pool),
       deliver: (delivery, session) => this.#deliver(delivery, session, strategy, host),
-      lost: () => this.state.sessionLost(),
+      lost: (session) => this.state.sessionLost(session),
       retry: app.brokerRetry,
+      patience: options.patience,
       logger: this.#logger,
     })
   }
@@ -176,6 +206,7 @@ export class Worker {
     const { prefetchMultiplier, etaTaskLimit } = this.options
     return prefetchCount({
       concurrency: pool.size,
+      appetite: pool.appetite ?? pool.size,
       multiplier: prefetchMultiplier,
       held: this.state.held,
       limit: etaTaskLimit,
@@ -184,7 +215,7 @@ export class Worker {
 
   #deliver(delivery: Delivery, session: Session, strategy: StrategyOptions, host: RequestHost): void {
     this.state.delivered += 1
-    if (this.#stopping) return
+    if (this.#stopping || session.lost) return
     const reading = readDelivery(delivery, strategy)
     if (!reading.runnable) {
       void this.#refuse(delivery, session, reading.problem)
@@ -198,18 +229,33 @@ export class Worker {
         request.adopt(delivery, session),
       )
     if (answered) return
+    if (this.#isWornOut(delivery)) {
+      const detail = `${headers.task}[${headers.id}] was delivered ${this.options.maxDeliveries} times and never came to an end`
+      void this.#refuse(delivery, session, { reason: 'too-often', detail, headers })
+      return
+    }
     host.log.received(headers.task, headers.id)
     new Request(host, subject, delivery, session).admit()
+  }
+
+  /** Quorum queues count deliveries; who restarts after each crash has no other way to tell. */
+  #isWornOut({ headers }: Delivery): boolean {
+    const { maxDeliveries } = this.options
+    if (maxDeliveries === undefined) return false
+    const before = headers['x-delivery-count']
+    return typeof before === 'number' && before >= maxDeliveries
   }
 
   /** A message that nobody can run: kept with the reason, and its sender is told if it was a task. */
   async #refuse(delivery: Delivery, session: Session, problem: Unrunnable): Promise<void> {
     const { reason, detail, headers } = problem
     this.#logger.error(`${detail}\nThe message of queue ${delivery.queue} is refused (${reason}).`)
-    if (headers !== undefined && reason === 'unknown-task') {
+    if (headers !== undefined && (reason === 'unknown-task' || reason === 'too-often')) {
       const job = { ...jobOf(delivery, this.hostname), headers }
-      await this.app.recorder.fail(job, new NotRegistered(headers.task)).catch((error: unknown) => {
-        this.#logger.error(`Cannot store that ${headers.task}[${headers.id}] is not registered`, { error })
+      const failure =
+        reason === 'unknown-task' ? new NotRegistered(headers.task) : new WorkerLostError(detail)
+      await this.app.recorder.fail(job, failure).catch((error: unknown) => {
+        this.#logger.error(`Cannot store why ${headers.task}[${headers.id}] is not run`, { error })
       })
     }
     const settlement = await this.#deadLetters?.bury(delivery, session, reason, detail)
@@ -218,7 +264,7 @@ export class Worker {
 
   #createWatchdog(consumer: Consumer, pool: Pool): Watchdog {
     return new Watchdog({
-      patience: WATCHDOG_PATIENCE_MS,
+      patience: this.options.patience,
       hungry: () => {
         const limit = this.#prefetch(pool)
         return consumer.session !== undefined && (limit === 0 || this.state.requests.size < limit)
@@ -265,6 +311,7 @@ export class Worker {
       log: new TaskLog(logger),
       deadLetters,
       recorder: this.app.recorder,
+      maxDeliveries: this.options.maxDeliveries,
       get stopping() {
         return worker.#stopping
       },
@@ -277,7 +324,11 @@ export class Worker {
         state.held -= 1
         this.#consumer?.applyPrefetch()
       },
-      ended: (request) => state.leave(request),
+      settled: (request, settlement, session) => state.sent(request.key, settlement, session),
+      ended: (request) => {
+        state.leave(request)
+        this.#consumer?.applyPrefetch()
+      },
       recordingFailed: (request, error) => {
         logger.error(
           `Cannot store the outcome of ${request.name}[${request.id}]; it goes back to the broker`,
@@ -287,9 +338,6 @@ export class Worker {
     }
   }
 }
-
-/** Milliseconds without a delivery, though messages wait, after which the connection is made anew. */
-const WATCHDOG_PATIENCE_MS = 30_000
 
 const PASSIVE = { durable: true, exclusive: false, autoDelete: false, passive: true, arguments: {} }
 
