@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
-import { after, before, test } from 'node:test'
+import { before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { pack, packFolder } from '../../scripts/pack.ts'
+import type { CleanupContext } from '../support/cleanup.ts'
 import type { RunningProcess } from '../support/spawn.ts'
 import { startProcess } from '../support/spawn.ts'
 import { tempDir } from '../support/temp-dir.ts'
@@ -17,7 +18,7 @@ const ENV = {
   CELERY_RESULT_BACKEND: undefined,
 }
 
-const folder = tempDir({ after }, 'celeriac-package')
+const folder = tempDir(undefined, 'celeriac-package')
 /** A project of a user in which the packed package and its only dependency are installed, without any network. */
 const project = join(folder, 'project')
 
@@ -75,7 +76,7 @@ function programOfReadme(name: string): string {
   return readme.slice(start + 6, readme.indexOf('```', start + 6))
 }
 
-function start(command: string, args: readonly string[], t?: { after: typeof after }): RunningProcess {
+function start(command: string, args: readonly string[], t?: CleanupContext): RunningProcess {
   return startProcess(command, args, { t, cwd: project, env: ENV })
 }
 
