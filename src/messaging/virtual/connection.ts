@@ -1,4 +1,5 @@
 import { ConnectionError } from '../../errors.ts'
+import { waitOrAbort } from '../../util/abort.ts'
 import type { Clock } from '../../util/clock.ts'
 import { Deferred } from '../../util/deferred.ts'
 import type { Channel, TransportConnection, TransportFeatures } from '../transport.ts'
@@ -7,6 +8,9 @@ import { VirtualChannel } from './channel.ts'
 import { Consumers } from './consumers.ts'
 import { Exchanges } from './exchanges.ts'
 import type { BindingTable, QueueStore } from './queue-store.ts'
+
+/** How long a store that gives no answer is waited for, in milliseconds: what it has recorded it finds by itself. */
+const CLOSE_TIMEOUT = 10_000
 
 /** What a `VirtualConnection` works with. */
 export interface VirtualConnectionOptions {
@@ -66,17 +70,23 @@ export class VirtualConnection implements TransportConnection {
   }
 
   async #close(): Promise<void> {
+    const { clock } = this.#host
     try {
-      const closing = await Promise.allSettled([...this.#channels].map((channel) => channel.close()))
-      const failed = closing.find((outcome) => outcome.status === 'rejected')
-      if (failed !== undefined) throw failed.reason
-      for (const queue of this.#host.exclusive) {
-        await this.#host.exchanges.removeQueue(queue)
-        await this.#store.remove(queue)
-      }
+      const wait = { timeout: CLOSE_TIMEOUT, clock }
+      await waitOrAbort(this.#closeChannels(), wait, `${this.#name} to take back what is held`)
     } finally {
       // Whatever closing the store says, the connection is gone.
       await this.#store.close().finally(() => this.#closed.resolve(undefined))
+    }
+  }
+
+  async #closeChannels(): Promise<void> {
+    const closing = await Promise.allSettled([...this.#channels].map((channel) => channel.close()))
+    const failed = closing.find((outcome) => outcome.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+    for (const queue of this.#host.exclusive) {
+      await this.#host.exchanges.removeQueue(queue)
+      await this.#store.remove(queue)
     }
   }
 
