@@ -43,11 +43,20 @@ export interface ChordPart {
   readonly result: unknown
 }
 
-/** Counting and collecting of chord headers. Backends without it use Celery's polling task `celery.chord_unlock`. */
+/**
+ * Counting and collecting of chord headers. Backends without it use Celery's polling task `celery.chord_unlock`.
+ *
+ * The body runs at least once: exactly once unless a worker dies while it starts the body. The parts stay until the
+ * body was sent and `forget` is called, and the part that completed the chord completes it again when it is added again
+ * (the message of its task comes a second time). Should its worker only have been slow, the body runs twice.
+ */
 export interface ChordStore {
   /** How many parts must come before the body runs; may be told after the first parts came. */
   setSize(groupId: string, size: number, options: { readonly expires: number | undefined }): Promise<void>
-  /** Records a part once (a repeated id counts once). `complete` is true for exactly one caller: the last. */
+  /**
+   * Records a part once (a repeated id counts once). `complete` is true for exactly one part, the last; for that one
+   * also when it is added again before the chord is forgotten.
+   */
   add(
     groupId: string,
     part: ChordPart,

@@ -27,6 +27,18 @@ export interface KeyValueChordsOptions {
 
 type AddResult = Awaited<ReturnType<ChordStore['add']>>
 
+/** What is in a slot. */
+interface StoredPart extends ChordPart {
+  /** Whoever added it found the chord complete. */
+  readonly found?: boolean
+}
+
+interface Parts {
+  readonly parts: readonly ChordPart[]
+  /** Ids of those with `found`. */
+  readonly finders: ReadonlySet<string>
+}
+
 /** See the module's description. */
 export class KeyValueChords implements ChordStore {
   readonly #options: KeyValueChordsOptions
@@ -59,15 +71,22 @@ export class KeyValueChords implements ChordStore {
     // Looked at after the part is in its slot: whoever comes last sees all the others.
     const { counted, size = options.size } = await this.#count(groupId)
     if (size === undefined || counted < size) return { complete: false, count: counted, size }
-    const { length: count } = await this.#parts(groupId, counted, size)
+    const { parts, finders } = await this.#parts(groupId, counted, size)
+    const count = parts.length
     if (count < size) return { complete: false, count, size }
+    if (finders.has(part.id)) return { complete: true, count, size }
+    // Whoever finds the chord complete leaves word before it is decided who was the first: if its worker dies now and
+    // the part comes again, the chord is still to be completed.
+    const found: StoredPart = { ...part, found: true }
+    await this.#store.set(this.#keys.chordPart(groupId, slot), this.#options.codec.encode(found), keep)
     const first = (await this.#options.increment(this.#keys.chordDone(groupId), keep)) === 1
     return { complete: first, count, size }
   }
 
   async collect(groupId: string): Promise<readonly ChordPart[]> {
     const { counted, size } = await this.#count(groupId)
-    return this.#parts(groupId, counted, size)
+    const { parts } = await this.#parts(groupId, counted, size)
+    return parts
   }
 
   async forget(groupId: string): Promise<void> {
@@ -94,18 +113,20 @@ export class KeyValueChords implements ChordStore {
   }
 
   /** Each part once, in order of index. */
-  async #parts(groupId: string, counted: number, size: number | undefined): Promise<readonly ChordPart[]> {
+  async #parts(groupId: string, counted: number, size: number | undefined): Promise<Parts> {
     const keys = Array.from({ length: counted }, (_, index) => this.#keys.chordPart(groupId, index + 1))
     const parts = new Map<string, ChordPart>()
+    const finders = new Set<string>()
     for (const value of await this.#store.getMany(keys)) {
       if (value === undefined) continue
-      const part = readPart(this.#options.codec.decode(value), groupId)
+      const { found, ...part } = readPart(this.#options.codec.decode(value), groupId)
       if (!parts.has(part.id)) parts.set(part.id, part)
+      if (found === true) finders.add(part.id)
     }
     if (parts.size < (size ?? counted)) {
       for (const part of await this.#partsOfGroup(groupId)) if (!parts.has(part.id)) parts.set(part.id, part)
     }
-    return [...parts.values()].sort((one, other) => one.index - other.index)
+    return { parts: [...parts.values()].sort((one, other) => one.index - other.index), finders }
   }
 
   async #partsOfGroup(groupId: string): Promise<readonly ChordPart[]> {
@@ -127,11 +148,11 @@ function idOf(tuple: unknown): string | undefined {
   return typeof id === 'string' ? id : undefined
 }
 
-function readPart(value: unknown, groupId: string): ChordPart {
+function readPart(value: unknown, groupId: string): StoredPart {
   if (isRecord(value)) {
-    const { index, id, state, result } = value
+    const { index, id, state, result, found } = value
     if (typeof index === 'number' && typeof id === 'string' && typeof state === 'string') {
-      return { index, id, state, result }
+      return { index, id, state, result, found: found === true }
     }
   }
   throw new BackendError(`A stored part of chord ${groupId} is unreadable: ${JSON.stringify(value)}`)

@@ -57,16 +57,12 @@ export class Completion {
     const part = { index: request.groupIndex ?? LAST, id, state, result }
     const { complete } = await chords.add(group, part, { expires, size })
     if (!complete) return
-    try {
-      await this.#startBody(body, group)
-    } finally {
-      // What is left of it expires; that is no reason to call the task a failure.
-      await chords.forget(group).catch((error: unknown) => {
-        this.#host.logger.warn(`Chord '${group}' could not be removed from the result backend`, {
-          error,
-        })
-      })
-    }
+    // Only then is it forgotten: should we fail or die before, the part comes again and completes the chord again.
+    await this.#startBody(body, group)
+    // What is left of it expires; that is no reason to call the task a failure.
+    await chords.forget(group).catch((error: unknown) => {
+      this.#host.logger.warn(`Chord '${group}' could not be removed from the result backend`, { error })
+    })
   }
 
   /**

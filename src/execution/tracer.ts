@@ -99,12 +99,14 @@ export class Tracer {
   async #duplicate(task: RegisteredTask, request: TaskRequest): Promise<TaskOutcome | undefined> {
     const done = await this.#duplicates.find(request)
     if (done === undefined) return undefined
+    if (done === 'known') return { kind: 'ignored' }
     const follows = (request.callbacks?.length ?? 0) + (request.chain?.length ?? 0)
-    if (done === 'known' || follows === 0 || !task.options.trail) return { kind: 'ignored' }
     // Children are sent before the result is stored and are named in it: none means that they were lost.
-    if ((done.children?.length ?? 0) > 0) return { kind: 'ignored' }
+    const lost = follows > 0 && task.options.trail && (done.children?.length ?? 0) === 0
     try {
-      await this.#completion.succeeded(request, done.result)
+      if (lost) await this.#completion.succeeded(request, done.result)
+      // A chord is told after the result is stored. To be told twice does it no harm.
+      await this.#completion.partReturned(request, done.status, done.result)
       return { kind: 'ignored' }
     } catch (error) {
       this.#host.tasks.logger.error(`Sending what follows task ${request.id} failed`, { error })

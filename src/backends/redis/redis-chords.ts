@@ -1,5 +1,4 @@
 import { BackendGetMetaError } from '../../errors.ts'
-import { uuid } from '../../util/uuid.ts'
 import type { ChordPart, ChordStore, ResultCodec } from '../backend.ts'
 import type { RedisLink } from './redis-link.ts'
 import type { RedisResultKeys } from './redis-result-keys.ts'
@@ -45,7 +44,7 @@ export class RedisChords implements ChordStore {
     const part = Buffer.from(codec.encode([1, id, state, result]))
     const score = ordered ? (Number.isFinite(index) ? index : '+inf') : ''
     const ttl = expires === undefined ? '' : secondsOf(expires)
-    const args = [part, score, id, ttl, size ?? '', uuid()]
+    const args = [part, score, id, ttl, size ?? '']
     const reply = await link.run((connection) => connection.run(ADD_PART, keys.chord(groupId), args))
     const [complete, count, total] = Array.isArray(reply) ? reply : []
     return { complete: complete === 1, count: Number(count), size: total === '' ? undefined : Number(total) }

@@ -40,13 +40,14 @@ return unclear`)
 /**
  * Adds a part of a chord's header, once, and counts.
  *
- * KEYS: parts, additional size, size, token of the call that completed the chord, ids (for parts without order). ARGV:
- * the part; its score, or '' for parts without order; its task id; seconds to keep all of it, or '' for ever; the size
- * if the caller knows it, or ''; the caller's token. Answers whether the chord is complete by this part, how many parts
- * there are, and how many there must be, or ''.
+ * KEYS: parts, additional size, size, id of the part that completed the chord, ids (for parts without order). ARGV: the
+ * part; its score, or '' for parts without order; its task id; seconds to keep all of it, or '' for ever; the size if
+ * the caller knows it, or ''. Answers whether the chord is complete by this part, how many parts there are, and how many
+ * there must be, or ''.
  *
- * A part whose id is there already counts once, and completes nothing. But who lost the connection and asks again, with
- * the same token, gets the same answer.
+ * A part whose id is there already counts once, and completes nothing, unless it is the one that completed the chord:
+ * whoever added it has lost the connection, or died before the body was sent. When that was a worker of Python's, which
+ * leaves no word of it, any part completes the chord again.
  */
 export const ADD_PART: RedisScript = redisScript(`
 local part, score, id, ttl = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -68,8 +69,8 @@ local size = redis.call('GET', KEYS[3]) or ARGV[5]
 local total = size ~= '' and tonumber(size) + tonumber(redis.call('GET', KEYS[2]) or 0)
 local complete = false
 if total and count == total then
-  if not known then redis.call('SET', KEYS[4], ARGV[6]) end
-  complete = redis.call('GET', KEYS[4]) == ARGV[6]
+  if not known or not redis.call('GET', KEYS[4]) then redis.call('SET', KEYS[4], id) end
+  complete = redis.call('GET', KEYS[4]) == id
 end
 if ttl ~= '' then
   for i = 1, 3 do redis.call('EXPIRE', KEYS[i], ttl) end

@@ -20,7 +20,7 @@ export const RESULT_TABLES = `
     id TEXT PRIMARY KEY,
     size INTEGER,
     parts INTEGER NOT NULL DEFAULT 0,
-    complete INTEGER NOT NULL DEFAULT 0,   -- somebody has been told to run the body
+    completed_by TEXT,                     -- the part whose worker was told to run the body
     expires_at INTEGER
   );
   CREATE INDEX IF NOT EXISTS celeriac_chords_expiring

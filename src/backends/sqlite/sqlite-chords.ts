@@ -43,17 +43,19 @@ export class SqliteChords implements ChordStore {
     )
     const insert = this.#file.prepare('INSERT OR IGNORE INTO celeriac_chord_parts VALUES (?, ?, ?, ?, ?)')
     const count = this.#file.prepare(
-      'UPDATE celeriac_chords SET parts = parts + ? WHERE id = ? RETURNING parts, size, complete',
+      'UPDATE celeriac_chords SET parts = parts + ? WHERE id = ? RETURNING parts, size, completed_by',
     )
-    const finish = this.#file.prepare('UPDATE celeriac_chords SET complete = 1 WHERE id = ?')
+    const finish = this.#file.prepare('UPDATE celeriac_chords SET completed_by = ? WHERE id = ?')
     return this.#file.write(() => {
       declare.run(groupId, told ?? null, expiresAt)
       const { changes } = insert.run(groupId, part.id, part.index, part.state, result)
       const row = count.get(Number(changes), groupId)
       const parts = Number(row?.['parts'])
       const size = typeof row?.['size'] === 'number' ? row['size'] : undefined
-      const complete = size !== undefined && parts >= size && row?.['complete'] === 0
-      if (complete) finish.run(groupId)
+      const full = size !== undefined && parts >= size
+      const completedBy = full ? (row?.['completed_by'] ?? part.id) : undefined
+      const complete = completedBy === part.id
+      if (complete) finish.run(part.id, groupId)
       return { complete, count: parts, size }
     })
   }

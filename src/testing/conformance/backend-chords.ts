@@ -120,15 +120,18 @@ function exerciseDuplicates(check: ChordTest): void {
     assert.deepEqual(await chords.collect(id), [first, second])
   })
 
-  // The last part comes again: the body has been started already.
-  check('a part that comes again after the end completes nothing', async (chords, other) => {
+  // The worker of the last part died before it had sent the body: its message is delivered again. Others were heard.
+  check('the part that completed a chord completes it again until it is forgotten', async (chords, other) => {
     const id = uuid()
     const [first, second] = [chordPart(0), chordPart(1)]
     const size = { expires: undefined, size: 2 }
     await chords.add(id, first, size)
-    await chords.add(id, second, size)
-    assert.equal((await other.add(id, second, size)).complete, false)
+    assert.equal((await chords.add(id, second, size)).complete, true)
     assert.equal((await other.add(id, first, size)).complete, false)
+    assert.deepEqual(await other.add(id, second, size), { complete: true, count: 2, size: 2 })
+    assert.deepEqual(await other.collect(id), [first, second])
+    await other.forget(id)
+    assert.equal((await chords.add(id, second, size)).complete, false)
   })
 
   // Everything at once, and everything twice.
@@ -139,7 +142,7 @@ function exerciseDuplicates(check: ChordTest): void {
     const answers = await Promise.all(
       [...parts, ...parts].map((part, index) => (index % 3 === 0 ? chords : other).add(id, part, size)),
     )
-    assert.equal(answers.filter(({ complete }) => complete).length, 1)
+    assert.ok(answers.some(({ complete }) => complete))
     assert.deepEqual(await chords.collect(id), parts)
   })
 }

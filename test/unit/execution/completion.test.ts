@@ -72,6 +72,32 @@ suite('the body of a chord', () => {
     assert.equal(host.sent.length, 1)
   })
 
+  test('is sent when the worker that was to send it has died and the last part comes again', async () => {
+    const host = new RecordingHost()
+    host.task('member', (value: unknown) => value)
+    const { chords } = host.backend
+    const part = (id: string, index: number) => ({ id, index, state: 'SUCCESS', result: index })
+    const size = { expires: undefined, size: undefined }
+    await chords.setSize('g', 2, size)
+    await chords.add('g', part('a', 0), size)
+    assert.equal((await chords.add('g', part('b', 1), size)).complete, true)
+    // Here it died.
+    const tracer = new Tracer(host.execution())
+    const again = (id: string, groupIndex: number) =>
+      tracer.run(
+        jobOf('member', [groupIndex], { id, groupIndex, groupId: 'g', chord: signature('body') }),
+        never,
+      )
+    await again('a', 0)
+    assert.deepEqual(host.sent, [])
+    await again('b', 1)
+    assert.deepEqual(
+      host.sent.map(({ name, args }) => [name, args]),
+      [['body', [[0, 1]]]],
+    )
+    assert.deepEqual(await chords.collect('g'), [])
+  })
+
   test('nothing is counted without a result backend', async () => {
     const host = new RecordingHost({ backend: false })
     await header(host, signature('body'))

@@ -696,6 +696,20 @@ suite('a task that has succeeded already [2-159 7-075]', () => {
     assert.equal(runs(), 1)
   })
 
+  test('its chord was not told: it is told now, and not twice', async () => {
+    const { host, runs } = prepare({ acksLate: true })
+    await host.backend.chords.setSize('g', 1, { expires: undefined })
+    await run(host, again())
+    const member = { groupId: 'g', groupIndex: 0, chord: signature('body') }
+    assert.deepEqual(await run(host, again(member), { deduplicate }), { kind: 'ignored' })
+    assert.deepEqual(await run(host, again(member), { deduplicate }), { kind: 'ignored' })
+    assert.deepEqual(
+      host.sent.map(({ name, args }) => [name, args]),
+      [['body', [[1]]]],
+    )
+    assert.equal(runs(), 1)
+  })
+
   test('what follows cannot be sent: the message goes back', async () => {
     const { host } = prepare({ acksLate: true })
     await run(host, again())
