@@ -76,7 +76,9 @@ export class TaskRun {
     let ending: Ending
     try {
       await this.#begin()
-      ending = await this.#conclude(await this.#runBody())
+      const verdict = await this.#runBody()
+      this.#pool?.release()
+      ending = await this.#conclude(verdict)
     } catch (error) {
       ending = await this.#internalError(error)
     }

@@ -7,6 +7,12 @@ import type { AbortReason, RunContext } from './pool.ts'
 export class JobContext implements RunContext {
   #controller: AbortController | undefined
   #reason: AbortReason | undefined
+  readonly #released: (() => void) | undefined
+
+  /** @param released told, once or more often, that the slot of the job may be used by another. */
+  constructor(released?: () => void) {
+    this.#released = released
+  }
 
   get reason(): AbortReason | undefined {
     return this.#reason
@@ -20,9 +26,13 @@ export class JobContext implements RunContext {
     return this.#controller.signal
   }
 
-  /** Fires the signal; later calls have no effect. */
+  release(): void {
+    this.#released?.()
+  }
+
+  /** Fires the signal. A job that was asked to end (`soft`) can yet be given up; otherwise the first reason stays. */
   abort(reason: AbortReason): void {
-    if (this.#reason !== undefined) return
+    if (this.#reason !== undefined && this.#reason !== 'soft') return
     this.#reason = reason
     this.#controller?.abort(reason)
   }

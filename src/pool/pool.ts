@@ -38,6 +38,8 @@ export interface RunContext {
   readonly reason: AbortReason | undefined
   /** Fires when the job should end, with that reason. Made when it is first asked for. */
   readonly signal: AbortSignal
+  /** The work is done, only waiting for others is left (storing a result, say): the next job may start meanwhile. */
+  release(): void
 }
 
 /** What runs jobs: made once per process by the runner module. */

@@ -28,7 +28,10 @@ const parent = new FrameSocket<ToParent, ToChild>(pipe, receive)
 pipe.on('error', () => process.exit(1))
 pipe.on('close', () => process.exit(stopping ? 0 : 1))
 
+/** Jobs that have not ended. */
 const running = new Map<string, JobContext>()
+/** Those of them that take a slot. */
+const working = new Set<string>()
 const waiting = new Map<string, Job>()
 let runner: Runner | undefined
 let slots = 1
@@ -42,7 +45,7 @@ function receive(message: ToChild): void {
       void initialise(message[1], message[2])
       break
     case 'job':
-      if (running.size < slots) void runJob(message)
+      if (working.size < slots) void runJob(message)
       else wait(message)
       break
     case 'abort':
@@ -77,27 +80,35 @@ function watchParent(): void {
 
 async function runJob([, id, data, softTimeLimit, announce]: Job): Promise<void> {
   if (runner === undefined) throw new Error(`prefork child ${process.pid}: job ${id} came before the runner`)
-  const context = new JobContext()
+  const started = performance.now()
+  let worked: number | undefined
+  const context = new JobContext(() => {
+    if (worked !== undefined) return
+    worked = performance.now() - started
+    if (timer !== undefined) clearTimeout(timer)
+    working.delete(id)
+    startNext()
+  })
   running.set(id, context)
+  working.add(id)
   parent.send(['accepted', id])
   if (announce) parent.flush()
   const timer =
     softTimeLimit === undefined ? undefined : setTimeout(() => context.abort('soft'), softTimeLimit)
-  const started = performance.now()
   try {
     const value = await runner.run(data, context)
-    parent.send(['done', id, value, performance.now() - started])
+    context.release()
+    parent.send(['done', id, value, worked ?? 0])
   } catch (error) {
+    context.release()
     parent.send(['broken', id, String(error)])
   }
-  if (timer !== undefined) clearTimeout(timer)
   running.delete(id)
-  startNext()
 }
 
 function startNext(): void {
   for (const [id, job] of waiting) {
-    if (running.size >= slots) return
+    if (working.size >= slots) return
     waiting.delete(id)
     void runJob(job)
   }
@@ -111,10 +122,10 @@ function wait(job: Job): void {
 /** Looks after a while whether jobs that run now still run. */
 function watchRunning(): void {
   givingBack = true
-  const before = [...running.keys()]
+  const before = [...working]
   setTimeout(() => {
     givingBack = false
-    if (before.every((id) => running.has(id))) giveBack()
+    if (before.every((id) => working.has(id))) giveBack()
     else if (waiting.size > 0) watchRunning()
   }, GIVE_BACK_MS)
 }
