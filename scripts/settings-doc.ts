@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isSettingName, oldNames, settingNames, settingRow, snakeCase } from '../src/config/settings.ts'
+import { parseNotes, parseRows } from './compatibility.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const PAGE = 'docs/reference/settings.md'
@@ -48,9 +49,28 @@ What counts, from the last word to the first: the environment (\`CELERY_BROKER_U
 Unlike in Celery, without any broker in the settings and in the environment the embedded one is used, for tasks and results: a file \`celery.sqlite3\` in the working folder.
 `
 
+/** Notes on settings that do not do all that Celery's do, by the name in snake case. */
+const NOTES = readNotes()
+
 interface Prose {
   readonly name: string
   readonly text: string
+}
+
+function readNotes(): Map<string, string> {
+  const read = (file: string): string => readFileSync(join(ROOT, 'docs', file), 'utf8')
+  const rows = parseRows(read('parity-rows.tsv'))
+  const notes = parseNotes(
+    read('compatibility-notes.tsv'),
+    rows.map(({ id }) => id),
+  )
+  return new Map(
+    rows.flatMap(({ id, text }) => {
+      const note = notes.get(id)?.note
+      const name = /^`(\w+)`(?! \/)/.exec(text)?.[1]
+      return id.startsWith('1-') && note && name ? [[name, note]] : []
+    }),
+  )
 }
 
 /** The comment above each line of the table in a source file. */
@@ -90,7 +110,8 @@ function entry({ name, text }: Prose): string {
       `default \`${JSON.stringify(row.default) === 'null' ? String(row.default) : JSON.stringify(row.default)}\``,
     ],
   ].flat()
-  return `### ${name}\n\n${facts.join(' · ')}\n\n${text}\n`
+  const note = NOTES.get(snakeCase(name))
+  return `### ${name}\n\n${facts.join(' · ')}\n\n${text}\n${note === undefined ? '' : `\n*${note[0]?.toUpperCase()}${note.slice(1)}.*\n`}`
 }
 
 const page = [INTRODUCTION, ...GROUPS.map(section)].join('\n')

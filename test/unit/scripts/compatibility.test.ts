@@ -19,12 +19,21 @@ const call = (name: string, title: string): string => [name, '(', title, ', () =
 test('ids are read from titles: one, a list, a range', () => {
   assert.deepEqual(idsOfTitles(call('test', "'works [1-001]'"), IDS), ['1-001'])
   assert.deepEqual(idsOfTitles(call('it', '"works [1-001, 2-001]"'), IDS), ['1-001', '2-001'])
+  assert.deepEqual(idsOfTitles(call('check', "'works [1-001 2-001] [1-002]'"), IDS), [
+    '1-001',
+    '2-001',
+    '1-002',
+  ])
+  assert.deepEqual(idsOfTitles("const CASES = [['a case [1-003]', 7]]", IDS), ['1-003'])
   assert.deepEqual(idsOfTitles(call('t.test', '\n  `works [1-001..1-003,2-001]`'), IDS), IDS)
   assert.deepEqual(idsOfTitles(call('describe', "'don\\'t [1-002] and [1-003]'"), IDS), ['1-002', '1-003'])
 })
 
 test('skipped tests, comments and code prove nothing', () => {
-  assert.deepEqual(idsOfTitles(`${call('test.skip', "'[1-001]'")} // [1-002]\nrows[1-003]`, IDS), [])
+  assert.deepEqual(
+    idsOfTitles(`${call('test.skip', "'[1-001]'")} // [1-002]\n/** [1-002] */\nrows[1-003]`, IDS),
+    [],
+  )
 })
 
 test('an unknown id in a title is an error', () => {
