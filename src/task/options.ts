@@ -5,6 +5,7 @@
 import type { Settings } from '../config/settings.ts'
 import { ImproperlyConfigured } from '../errors.ts'
 import { type Duration, fromMilliseconds, toMilliseconds } from '../util/duration.ts'
+import { parseRate } from '../util/rate.ts'
 import { annotationsFor } from './annotations.ts'
 import type { StandardSchema } from './standard-schema.ts'
 
@@ -91,7 +92,10 @@ export interface UserTaskOptions extends TaskPublishOptions {
   readonly retryBackoffMax?: Duration
   /** Take a random delay between 0 and the one reckoned. Default true. */
   readonly retryJitter?: boolean
-  /** Calls per second (number) or `'10/s'`, `'10/m'`, `'10/h'`, per worker. */
+  /**
+   * Calls that a worker starts per second (number), or `'10/s'`, `'10/m'`, `'10/h'`: each worker by itself, evenly, without
+   * bursts. Default, and 0: no limit.
+   */
   readonly rateLimit?: number | string
   /** Do not store results. */
   readonly ignoreResult?: boolean
@@ -169,7 +173,8 @@ const DEFAULT_REPR_MAXSIZE = 1024
 /**
  * Resolves the options of a task.
  * @param strictTyping default of `typing`: the app's `strictTyping`.
- * @throws TypeError when a duration is none; ImproperlyConfigured when the soft limit is above the hard one.
+ * @throws TypeError when a duration is none; ImproperlyConfigured when the soft limit is above the hard one or the rate
+ *   limit is none.
  */
 export function normalizeTaskOptions(
   name: string,
@@ -192,7 +197,7 @@ export function normalizeTaskOptions(
     params: user.params,
     typing: user.typing ?? strictTyping,
     input: user.input,
-    rateLimit: user.rateLimit ?? settings.taskDefaultRateLimit ?? undefined,
+    rateLimit: checkedRate(user.rateLimit ?? settings.taskDefaultRateLimit ?? undefined, name),
     ignoreResult: user.ignoreResult ?? settings.taskIgnoreResult,
     trail: user.trail ?? true,
     sendEvents: user.sendEvents ?? true,
@@ -271,6 +276,11 @@ function publishOptions(
   return Object.fromEntries(
     Object.entries(candidates).filter(([, value]) => value !== undefined && value !== null),
   )
+}
+
+function checkedRate(rate: number | string | undefined, name: string): number | string | undefined {
+  parseRate(rate, `Task ${name}: rateLimit`)
+  return rate
 }
 
 function duration(value: Duration | null | undefined, option: string): number | undefined {

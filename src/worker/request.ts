@@ -5,6 +5,7 @@ import type { Delivery } from '../messaging/message.ts'
 import type { Pool, PoolOutcome } from '../pool/pool.ts'
 import type { HeapTimer, ScheduledTimer } from '../util/heap-timer.ts'
 import type { DeadLetters } from './dead-letters.ts'
+import type { RateLimits, Turn } from './rate-limits.ts'
 import type { Session } from './session.ts'
 import { type Ending, type Settlement, type SettlementPolicy, settle, storesLoss } from './settlement.ts'
 import type { TaskLog } from './task-log.ts'
@@ -21,6 +22,8 @@ export interface OutcomeRecorder {
 export interface RequestHost {
   readonly pool: Pool
   readonly timer: HeapTimer
+  /** Undefined: the tasks' `rateLimit` does not count. */
+  readonly rateLimits: RateLimits | undefined
   readonly log: TaskLog
   readonly deadLetters: DeadLetters
   readonly recorder: OutcomeRecorder
@@ -62,7 +65,7 @@ export interface RequestSubject {
 /**
  * The life of one task in a worker.
  *
- * *Admitted*: expired ones end here. *Held*: until its ETA. *Submitted*: to the pool, where it may wait for a slot.
+ * *Admitted*: expired ones end here. *Held*: until its ETA, then until the rate limit lets it start. *Submitted*: to the pool, where it may wait for a slot.
  * *Running*: from the pool's `accepted` on; with early acknowledgement the message is settled now. *Ended*: the pool
  * told the outcome; the message is settled by the table in `settlement.ts`. *Dropped*: the session was lost, or the
  * worker stops, before it ran: the broker has the message and will deliver it again.
@@ -82,6 +85,7 @@ export class Request {
   /** The pool was asked to give it back, unless it has started. */
   #withdrawn = false
   #timer: ScheduledTimer | undefined
+  #turn: Turn | undefined
 
   constructor(host: RequestHost, subject: RequestSubject, delivery: Delivery, session: Session) {
     this.#host = host
@@ -126,11 +130,17 @@ export class Request {
       host.held(this)
       this.#timer = host.timer.schedule(subject.eta, () => {
         host.released(this)
-        this.#submit()
+        this.#takeTurn()
       })
     } else {
-      this.#submit()
+      this.#takeTurn()
     }
+  }
+
+  #takeTurn(): void {
+    this.#turn = this.#host.rateLimits?.wait(this.name, () => this.#submit())
+    if (this.#turn === undefined) this.#submit()
+    else this.#phase = 'held'
   }
 
   /** Takes a second delivery of the same message, after the session of the first was lost. */
@@ -150,6 +160,7 @@ export class Request {
       this.#host.pool.withdraw(this.#jobId)
     } else if (this.#phase === 'held') {
       if (this.#timer?.cancel() === true) this.#host.released(this)
+      this.#turn?.cancel()
       this.#dropped()
     }
   }

@@ -50,6 +50,7 @@ export interface WorkerSettings {
   readonly workerPrefetchMultiplier: number
   readonly workerEtaTaskLimit: number | undefined
   readonly workerMaxTasksPerChild: number | undefined
+  readonly workerDisableRateLimits: boolean
   readonly taskDeadLetterQueue: string | undefined
   readonly workerMaxDeliveries: number | undefined
 }
@@ -67,6 +68,8 @@ export interface WorkerOptions {
   readonly timeLimit: number | undefined
   readonly softTimeLimit: number | undefined
   readonly maxTasksPerChild: number | undefined
+  /** Whether the tasks' `rateLimit` counts. */
+  readonly rateLimits: boolean
   readonly purge: boolean
   readonly deadLetterQueue: string | undefined
   /** Deliveries after which a message is dead, if its task never came to an end. */
@@ -98,6 +101,7 @@ export function normalizeWorkerOptions(user: UserWorkerOptions, settings: Worker
     timeLimit,
     softTimeLimit,
     maxTasksPerChild: positive('maxTasksPerChild', user.maxTasksPerChild ?? settings.workerMaxTasksPerChild),
+    rateLimits: !settings.workerDisableRateLimits,
     purge: user.purge ?? false,
     deadLetterQueue: settings.taskDeadLetterQueue,
     maxDeliveries: positive('workerMaxDeliveries', settings.workerMaxDeliveries),

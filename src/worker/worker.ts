@@ -8,6 +8,7 @@ import type { Logger } from '../util/logger.ts'
 import { Consumer } from './consumer.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { prefetchCount } from './prefetch.ts'
+import { RateLimits } from './rate-limits.ts'
 import { Request, type RequestHost, requestKey } from './request.ts'
 import type { Session } from './session.ts'
 import { readDelivery, type StrategyOptions, type Unrunnable } from './strategy.ts'
@@ -308,6 +309,9 @@ export class Worker {
     return {
       pool,
       timer: this.#timer,
+      rateLimits: this.options.rateLimits
+        ? new RateLimits({ tasks: this.app.tasks, timer: this.#timer })
+        : undefined,
       log: new TaskLog(logger),
       deadLetters,
       recorder: this.app.recorder,
