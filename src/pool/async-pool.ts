@@ -1,3 +1,5 @@
+import type { TimerHandle } from '../util/clock.ts'
+import { systemClock } from '../util/clock.ts'
 import { Fifo } from '../util/fifo.ts'
 import { JobContext } from './job-context.ts'
 import type {
@@ -136,14 +138,14 @@ export class AsyncPool implements Pool {
     const { softTimeLimit, timeLimit } = entry.job
     entry.timers = []
     if (softTimeLimit !== undefined) {
-      entry.timers.push(setTimeout(() => entry.context.abort('soft'), softTimeLimit))
+      entry.timers.push(systemClock.setTimeout(() => entry.context.abort('soft'), softTimeLimit))
     }
     if (timeLimit !== undefined) {
       const expire = (): void => {
         entry.context.abort('timeout')
         this.#settle(entry, { kind: 'timeout', limit: timeLimit })
       }
-      entry.timers.push(setTimeout(expire, timeLimit))
+      entry.timers.push(systemClock.setTimeout(expire, timeLimit))
     }
   }
 
@@ -152,7 +154,7 @@ export class AsyncPool implements Pool {
     entry.settled = true
     this.#jobs.delete(entry.job.id)
     if (entry.running) this.#running -= 1
-    if (entry.timers !== undefined) for (const timer of entry.timers) clearTimeout(timer)
+    if (entry.timers !== undefined) for (const timer of entry.timers) timer.cancel()
     entry.resolve(outcome)
     this.#fill()
     if (this.#idle !== undefined && this.#jobs.size === 0) this.#idle()
@@ -172,7 +174,7 @@ interface Entry {
   readonly accepted: ((pid: number) => void) | undefined
   readonly resolve: (outcome: PoolOutcome) => void
   readonly context: JobContext
-  timers: NodeJS.Timeout[] | undefined
+  timers: TimerHandle[] | undefined
   running: boolean
   settled: boolean
 }

@@ -11,6 +11,7 @@
  */
 import { Socket } from 'node:net'
 import { Worker } from 'node:worker_threads'
+import { systemClock } from '../../util/clock.ts'
 import { JobContext } from '../job-context.ts'
 import type { Runner } from '../pool.ts'
 import { FrameSocket, type ToChild, type ToParent } from './frames.ts'
@@ -85,7 +86,7 @@ async function runJob([, id, data, softTimeLimit, announce]: Job): Promise<void>
   const context = new JobContext(() => {
     if (worked !== undefined) return
     worked = performance.now() - started
-    if (timer !== undefined) clearTimeout(timer)
+    timer?.cancel()
     working.delete(id)
     startNext()
   })
@@ -94,7 +95,9 @@ async function runJob([, id, data, softTimeLimit, announce]: Job): Promise<void>
   parent.send(['accepted', id])
   if (announce) parent.flush()
   const timer =
-    softTimeLimit === undefined ? undefined : setTimeout(() => context.abort('soft'), softTimeLimit)
+    softTimeLimit === undefined
+      ? undefined
+      : systemClock.setTimeout(() => context.abort('soft'), softTimeLimit)
   try {
     const value = await runner.run(data, context)
     context.release()

@@ -1,5 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { ImproperlyConfigured } from '../../errors.ts'
+import type { TimerHandle } from '../../util/clock.ts'
+import { systemClock } from '../../util/clock.ts'
 import type {
   Pool,
   PoolFeatures,
@@ -187,11 +189,11 @@ export class PreforkPool implements Pool {
   #end(entry: Entry, outcome: PoolOutcome, reason: 'terminate' | 'shutdown', grace: number): void {
     if (entry.ending !== undefined) return
     entry.ending = outcome
-    clearTimeout(entry.timer)
+    entry.timer?.cancel()
     entry.child?.abort(entry.job.id, reason)
     entry.kill = (): void => {
       if (grace === 0) entry.child?.kill()
-      else entry.timer = setTimeout(() => entry.child?.kill(), grace)
+      else entry.timer = systemClock.setTimeout(() => entry.child?.kill(), grace)
     }
     if (entry.started) entry.kill()
   }
@@ -218,7 +220,7 @@ export class PreforkPool implements Pool {
     this.#running.set(id, entry)
     child.run(id, data, softTimeLimit, entry.slow)
     // A short job is not announced. One that does not end in time after all is found out in a process of its own.
-    if (timeLimit !== undefined) entry.timer = setTimeout(() => child.kill(), timeLimit)
+    if (timeLimit !== undefined) entry.timer = systemClock.setTimeout(() => child.kill(), timeLimit)
   }
 
   #accepted(id: string, child: ChildHandle): void {
@@ -231,15 +233,15 @@ export class PreforkPool implements Pool {
     if (entry.kill !== undefined) entry.kill()
     else if (timeLimit !== undefined) {
       const outcome: PoolOutcome = { kind: 'timeout', limit: timeLimit }
-      clearTimeout(entry.timer)
-      entry.timer = setTimeout(() => this.#end(entry, outcome, 'terminate', 0), timeLimit)
+      entry.timer?.cancel()
+      entry.timer = systemClock.setTimeout(() => this.#end(entry, outcome, 'terminate', 0), timeLimit)
     }
   }
 
   /** A job that never started leaves its child: it is the next one to be handed over, unless it was to be ended. */
   #takeBack(entry: Entry): void {
     if (entry.slow && entry.child !== undefined) entry.child.slow -= 1
-    clearTimeout(entry.timer)
+    entry.timer?.cancel()
     entry.child = undefined
     if (entry.ending !== undefined) this.#settle(entry, entry.ending)
     else if (entry.withdrawn) this.#settle(entry, { kind: 'terminated', signal: 'SIGTERM' })
@@ -252,7 +254,7 @@ export class PreforkPool implements Pool {
   #settle(entry: Entry, outcome: PoolOutcome): void {
     this.#waiting.delete(entry.job.id)
     this.#running.delete(entry.job.id)
-    clearTimeout(entry.timer)
+    entry.timer?.cancel()
     entry.resolve(outcome)
     this.#quiet?.()
   }
@@ -367,5 +369,5 @@ interface Entry {
   ending: PoolOutcome | undefined
   /** Set with `ending`: kills its process, at once or after some time. */
   kill: (() => void) | undefined
-  timer: NodeJS.Timeout | undefined
+  timer: TimerHandle | undefined
 }

@@ -106,6 +106,12 @@ function exerciseEnding(setup: PoolSetup): void {
     assert.equal(value(await pool.run(job({ do: 'echo', value: 2 }))), 2)
   })
 
+  test('limits of months do not fire at once', async (t) => {
+    const pool = await started(t, setup, 1)
+    const limits = { soft: 2 ** 31, hard: Number.POSITIVE_INFINITY }
+    assert.equal((await pool.run(job({ do: 'later', milliseconds: 30 }, limits))).kind, 'returned')
+  })
+
   test('terminate ends a running job', async (t) => {
     const pool = await started(t, setup, 1)
     const running = job({ do: 'ignore-abort' })
