@@ -135,7 +135,10 @@ test('a module that is not there [6-015]', async (t) => {
   const absent = await complaint('absent')
   assert.match(absent, /There is no module absent: looked for absent\.ts, .* from /)
   assert.match(absent, /celery -A path\/to\/tasks\.ts worker/)
-  assert.match(await complaint('nothing'), /There is no module nothing: the folder .*nothing has no module index, celery, app, tasks/)
+  assert.match(
+    await complaint('nothing'),
+    /There is no module nothing: the folder .*nothing has no module index, celery, app, tasks/,
+  )
   assert.match(await complaint('./etc'), /There is no module \.\/etc: looked for/)
 })
 
