@@ -18,7 +18,7 @@ import { isRecord } from '../../src/util/is-record.ts'
 import { jobOf, RecordingHost, signature } from '../unit/execution/recording-host.ts'
 
 const ID = 'aaaaaaaa-0000-4000-8000-000000000001'
-const never = new AbortController().signal
+const context = { reason: undefined, signal: new AbortController().signal, release: () => {} }
 
 class GoldenError extends Error {}
 
@@ -222,7 +222,7 @@ async function play(call: Call): Promise<Message[]> {
     const data = dataOf(host, sent)
     const { headers, body } = encodeTaskMessage(createTaskTemplate({ task: sent.name, origin: '' }), data)
     if (index >= ofClient) messages.push({ headers, body: JSON.parse(JSON.stringify(body)) })
-    if (host.tasks.has(sent.name)) await tracer.run(jobOf(sent.name, sent.args, data), never)
+    if (host.tasks.has(sent.name)) await tracer.run(jobOf(sent.name, sent.args, data), context)
   }
   return messages
 }
