@@ -10,6 +10,7 @@ export interface WorkerSettings {
   readonly workerPrefetchMultiplier: number
   readonly workerEtaTaskLimit: number | undefined
   readonly workerMaxTasksPerChild: number | undefined
+  readonly workerMaxMemoryPerChild: number | undefined
   readonly workerDisableRateLimits: boolean
   readonly taskDeadLetterQueue: string | undefined
   readonly workerMaxDeliveries: number | undefined
@@ -24,6 +25,7 @@ export function readWorkerSettings(settings: Settings): WorkerSettings {
     workerPrefetchMultiplier: settings.workerPrefetchMultiplier,
     workerEtaTaskLimit: settings.workerEtaTaskLimit ?? undefined,
     workerMaxTasksPerChild: settings.workerMaxTasksPerChild ?? undefined,
+    workerMaxMemoryPerChild: settings.workerMaxMemoryPerChild ?? undefined,
     workerDisableRateLimits: settings.workerDisableRateLimits,
     taskDeadLetterQueue: settings.taskDeadLetterQueue ?? undefined,
     workerMaxDeliveries: settings.workerMaxDeliveries ?? undefined,

@@ -186,7 +186,7 @@ function filePath(template: string | null | undefined, hostname: string): string
 
 function workerOptions(options: WorkerCommandOptions): UserWorkerOptions {
   const { concurrency, tasksPerProcess, queues, excludeQueues, prefetchMultiplier } = options
-  const { pool, timeLimit, softTimeLimit, maxTasksPerChild } = options
+  const { pool, timeLimit, softTimeLimit, maxTasksPerChild, maxMemoryPerChild } = options
   return {
     ...(pool === undefined ? {} : { pool }),
     ...(concurrency === undefined ? {} : { concurrency }),
@@ -197,6 +197,7 @@ function workerOptions(options: WorkerCommandOptions): UserWorkerOptions {
     ...(timeLimit === undefined ? {} : { timeLimit }),
     ...(softTimeLimit === undefined ? {} : { softTimeLimit }),
     ...(maxTasksPerChild === undefined ? {} : { maxTasksPerChild }),
+    ...(maxMemoryPerChild === undefined ? {} : { maxMemoryPerChild }),
     purge: options.purge ?? false,
   }
 }
@@ -206,7 +207,6 @@ const WITHOUT_EFFECT = {
   statedb: '--statedb',
   disablePrefetch: '--disable-prefetch',
   taskEvents: '--task-events',
-  maxMemoryPerChild: '--max-memory-per-child',
   heartbeatInterval: '--heartbeat-interval',
   autoscale: '--autoscale',
   beat: '--beat',

@@ -25,6 +25,8 @@ export interface UserWorkerOptions {
   readonly softTimeLimit?: Duration
   /** A process is replaced after that many tasks. Celery: `--max-tasks-per-child`. */
   readonly maxTasksPerChild?: number
+  /** A process is replaced, after its task, when it has more memory than that, in KiB. Celery: `--max-memory-per-child`. */
+  readonly maxMemoryPerChild?: number
   /** Remove all waiting messages from the queues first. Celery: `--purge`. */
   readonly purge?: boolean
   /**
@@ -50,6 +52,7 @@ export interface WorkerSettings {
   readonly workerPrefetchMultiplier: number
   readonly workerEtaTaskLimit: number | undefined
   readonly workerMaxTasksPerChild: number | undefined
+  readonly workerMaxMemoryPerChild: number | undefined
   readonly workerDisableRateLimits: boolean
   readonly taskDeadLetterQueue: string | undefined
   readonly workerMaxDeliveries: number | undefined
@@ -68,6 +71,7 @@ export interface WorkerOptions {
   readonly timeLimit: number | undefined
   readonly softTimeLimit: number | undefined
   readonly maxTasksPerChild: number | undefined
+  readonly maxMemoryPerChild: number | undefined
   /** Whether the tasks' `rateLimit` counts. */
   readonly rateLimits: boolean
   readonly purge: boolean
@@ -101,6 +105,10 @@ export function normalizeWorkerOptions(user: UserWorkerOptions, settings: Worker
     timeLimit,
     softTimeLimit,
     maxTasksPerChild: positive('maxTasksPerChild', user.maxTasksPerChild ?? settings.workerMaxTasksPerChild),
+    maxMemoryPerChild: positive(
+      'maxMemoryPerChild',
+      user.maxMemoryPerChild ?? settings.workerMaxMemoryPerChild,
+    ),
     rateLimits: !settings.workerDisableRateLimits,
     purge: user.purge ?? false,
     deadLetterQueue: settings.taskDeadLetterQueue,

@@ -168,6 +168,7 @@ export class Worker {
       concurrency: options.concurrency,
       tasksPerProcess: options.tasksPerProcess,
       maxTasksPerChild: options.maxTasksPerChild,
+      maxMemoryPerChild: options.maxMemoryPerChild,
       warn: (message) => this.#logger.warn(`pool: ${message}`),
     })
     if (pool.features.processes && options.appModule === undefined) {

@@ -24,6 +24,25 @@ exercisePool({
   create: (size) => new PreforkPool({ processes: size, killGrace: 50, maxTasksPerChild: 3 }),
 })
 
+test('prefork: a child that has grown too large is replaced after its job [7-028]', async (t) => {
+  const warnings: string[] = []
+  const options = { processes: 1, maxMemoryPerChild: 1, warn: (text: string) => void warnings.push(text) }
+  const pool = new PreforkPool(options)
+  const module = new URL('../../src/testing/conformance/pool-runner.ts', import.meta.url).href
+  await pool.start({ module, init: { greeting: 'hi' }, create: () => assert.fail('it is not local') })
+  t.after(() => pool.stop({ graceful: false }))
+  const pids = new Set<number>()
+  for (const id of ['a', 'b', 'c']) {
+    const pid = Promise.withResolvers<number>()
+    const outcome = await pool.run(plain(id, { do: 'echo', value: id }), { accepted: pid.resolve })
+    assert.equal(outcome.kind, 'returned')
+    pids.add(await pid.promise)
+    await eventually(() => assert.equal(warnings.length, pids.size))
+  }
+  assert.equal(pids.size, 3)
+  assert.match(warnings[0] ?? '', /^process \d+ is replaced: it has \d+ KiB of memory$/)
+})
+
 test('prefork: a child process runs several jobs at once', async (t) => {
   const pool = new PreforkPool({ processes: 1, tasksPerProcess: 3, killGrace: 50 })
   const module = new URL('../../src/testing/conformance/pool-runner.ts', import.meta.url).href

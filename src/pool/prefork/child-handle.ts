@@ -18,6 +18,7 @@ export interface ChildEvents {
   done(id: string, value: unknown, milliseconds: number): void
   returned(id: string): void
   broken(id: string, message: string): void
+  heavy(bytes: number): void
   exited(exit: ChildExit): void
 }
 
@@ -40,7 +41,12 @@ export class ChildHandle {
   retiring = false
   serving = false
 
-  constructor(source: RunnerSource, slots: number, events: ChildEvents) {
+  /** @param limits jobs at once; bytes of memory from which on it says `heavy`. */
+  constructor(
+    source: RunnerSource,
+    limits: { readonly slots: number; readonly maxMemory: number | undefined },
+    events: ChildEvents,
+  ) {
     const started = Promise.withResolvers<void>()
     this.ready = started.promise
     this.#process = spawn(process.execPath, [...inheritedArguments(process.execArgv), ENTRY], {
@@ -78,6 +84,9 @@ export class ChildHandle {
           this.#ended(message[1])
           events.broken(message[1], message[2])
           break
+        case 'heavy':
+          events.heavy(message[1])
+          break
       }
     })
     // 'close' comes after the last bytes of the pipe were read, so no outcome that was sent is missed.
@@ -92,7 +101,7 @@ export class ChildHandle {
     }
     this.#process.once('close', exited)
     this.#process.once('error', () => exited(null, null))
-    this.#socket.send(['init', source.module, source.init, slots])
+    this.#socket.send(['init', source.module, source.init, limits.slots, limits.maxMemory])
   }
 
   get pid(): number {

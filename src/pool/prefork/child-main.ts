@@ -36,6 +36,8 @@ const working = new Set<string>()
 const waiting = new Map<string, Job>()
 let runner: Runner | undefined
 let slots = 1
+/** Bytes; undefined: no limit, or it was exceeded and that was said. */
+let maxMemory: number | undefined
 let stopping = false
 let givingBack = false
 
@@ -43,6 +45,7 @@ function receive(message: ToChild): void {
   switch (message[0]) {
     case 'init':
       slots = message[3]
+      maxMemory = message[4]
       void initialise(message[1], message[2])
       break
     case 'job':
@@ -107,6 +110,14 @@ async function runJob([, id, data, softTimeLimit, announce]: Job): Promise<void>
     parent.send(['broken', id, String(error)])
   }
   running.delete(id)
+  if (maxMemory !== undefined) weigh(maxMemory)
+}
+
+function weigh(most: number): void {
+  const bytes = process.memoryUsage.rss()
+  if (bytes <= most) return
+  maxMemory = undefined
+  parent.send(['heavy', bytes])
 }
 
 function startNext(): void {

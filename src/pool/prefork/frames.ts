@@ -7,7 +7,8 @@ import { deserialize, serialize } from 'node:v8'
 
 /** What a parent tells a child. */
 export type ToChild =
-  | readonly ['init', module: string, init: unknown, slots: number]
+  /** `maxMemory`: bytes; above that, the child says `heavy`. */
+  | readonly ['init', module: string, init: unknown, slots: number, maxMemory: number | undefined]
   /** `announce`: say that it starts before it starts, since it might block the process. */
   | readonly ['job', id: string, data: unknown, softTimeLimit: number | undefined, announce: boolean]
   /** `withdraw`: give it back unless it has started. */
@@ -21,6 +22,8 @@ export type ToParent =
   | readonly ['accepted', id: string]
   /** `milliseconds`: how long it ran. */
   | readonly ['done', id: string, value: unknown, milliseconds: number]
+  /** After a job it has more memory than it may have: so many bytes. Said once. */
+  | readonly ['heavy', bytes: number]
   /** It waited here, never started, and is given back. */
   | readonly ['returned', id: string]
   /** The runner broke its promise never to reject. */

@@ -23,6 +23,8 @@ export interface PreforkOptions {
   readonly tasksPerProcess?: number
   /** A child is replaced after that many jobs. Celery: `worker_max_tasks_per_child`. */
   readonly maxTasksPerChild?: number | undefined
+  /** A child is replaced after the job after which it has more memory than that, in KiB. Celery: `worker_max_memory_per_child`. */
+  readonly maxMemoryPerChild?: number | undefined
   /** Milliseconds between asking a job to end and killing its process. Default 500. */
   readonly killGrace?: number
   /** Told when a child could not be replaced or a runner misbehaved. */
@@ -49,6 +51,8 @@ export class PreforkPool implements Pool {
   readonly features: PoolFeatures = { terminates: true, resizes: true, processes: true }
   readonly #perProcess: number
   readonly #maxTasksPerChild: number
+  /** Bytes. */
+  readonly #maxMemoryPerChild: number | undefined
   readonly #killGrace: number
   readonly #warn: (message: string) => void
   #processes: number
@@ -67,6 +71,7 @@ export class PreforkPool implements Pool {
     this.#processes = options.processes ?? availableParallelism()
     this.#perProcess = options.tasksPerProcess ?? 1
     this.#maxTasksPerChild = options.maxTasksPerChild ?? Number.POSITIVE_INFINITY
+    this.#maxMemoryPerChild = options.maxMemoryPerChild && options.maxMemoryPerChild * 1024
     this.#killGrace = options.killGrace ?? 500
     this.#warn = options.warn ?? ((): void => {})
   }
@@ -273,7 +278,8 @@ export class PreforkPool implements Pool {
     const source = this.#source
     if (source === undefined)
       throw new Error('PreforkPool.run: the pool was not started; await pool.start() first')
-    const child: ChildHandle = new ChildHandle(source, this.#perProcess, {
+    const limits = { slots: this.#perProcess, maxMemory: this.#maxMemoryPerChild }
+    const child: ChildHandle = new ChildHandle(source, limits, {
       accepted: (id) => this.#accepted(id, child),
       done: (id, value, milliseconds) => {
         this.#pace.record(this.#running.get(id)?.job.kind ?? '', milliseconds)
@@ -288,6 +294,10 @@ export class PreforkPool implements Pool {
         this.#warn(`the runner of process ${child.pid} failed for job ${id}: ${message}`)
         this.#finished(child, id, { kind: 'lost', exitCode: undefined, signal: undefined })
       },
+      heavy: (bytes) => {
+        this.#warn(`process ${child.pid} is replaced: it has ${Math.round(bytes / 1024)} KiB of memory`)
+        this.#replace(child)
+      },
       exited: (exit) => this.#exited(child, exit),
     })
     this.#children.add(child)
@@ -300,11 +310,14 @@ export class PreforkPool implements Pool {
       if (entry.slow) child.slow -= 1
       this.#settle(entry, entry.ending ?? outcome)
     }
-    if (child.completed >= this.#maxTasksPerChild && !child.retiring) {
-      child.retire()
-      void this.#replenish()
-    }
+    if (child.completed >= this.#maxTasksPerChild) this.#replace(child)
     this.#fill()
+  }
+
+  #replace(child: ChildHandle): void {
+    if (child.retiring) return
+    child.retire()
+    void this.#replenish()
   }
 
   #exited(child: ChildHandle, exit: ChildExit): void {
