@@ -19,7 +19,7 @@ export interface AppConfigured extends AppEvent {
 export interface AppSignals extends TaskSignals {
   /** Before the modules of `imports` and `include` are imported: import what else is needed. */
   readonly importModules: Signal<AppEvent>
-  /** Before the configuration is first read, while it can still be changed. */
+  /** Before the configuration is first read, while it can still be changed: before the receiver's first `await`. */
   readonly onConfigure: Signal<AppEvent>
   readonly onAfterConfigure: Signal<AppConfigured>
   /** When all modules were imported and all tasks are there. */

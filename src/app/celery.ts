@@ -446,8 +446,8 @@ export class Celery implements CanvasHost, AsyncDisposable {
     const { onConfigure, onAfterConfigure } = this.signals
     const conf = new Configuration(settings, {
       useDefaultModule: useDefaultConfigModule,
-      beforeLoad: () => void onConfigure.send({ sender: this }),
-      afterLoad: () => void onAfterConfigure.send({ sender: this, source: conf }),
+      beforeLoad: () => void onConfigure.sendAtOnce({ sender: this }),
+      afterLoad: () => void onAfterConfigure.sendAtOnce({ sender: this, source: conf }),
     })
     if (configSource !== undefined) conf.configFromObject(configSource, { namespace })
     return conf

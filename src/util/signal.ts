@@ -75,16 +75,31 @@ export class Signal<Payload extends object> {
     const responses: SignalResponse<Payload>[] = []
     for (const { receiver, sender } of this.#connections) {
       if (sender !== undefined && !isSender(sender, payload)) continue
-      try {
-        responses.push({ receiver, value: await receiver(payload) })
-      } catch (error) {
-        this.#logger.error(`Receiver ${receiver.name || '(anonymous)'} of signal ${this.name} failed`, {
-          error,
-        })
-        responses.push({ receiver, value: undefined, error })
-      }
+      responses.push(await this.#call(receiver, payload))
     }
     return responses
+  }
+
+  /**
+   * Calls all receivers before it returns, for senders who cannot wait: what receivers do before their first `await` is
+   * done by then. It never rejects.
+   */
+  sendAtOnce(payload: Payload): Promise<SignalResponse<Payload>[]> {
+    const addressed = this.#connections.filter(
+      ({ sender }) => sender === undefined || isSender(sender, payload),
+    )
+    return Promise.all(addressed.map(({ receiver }) => this.#call(receiver, payload)))
+  }
+
+  async #call(receiver: Receiver<Payload>, payload: Payload): Promise<SignalResponse<Payload>> {
+    try {
+      return { receiver, value: await receiver(payload) }
+    } catch (error) {
+      this.#logger.error(`Receiver ${receiver.name || '(anonymous)'} of signal ${this.name} failed`, {
+        error,
+      })
+      return { receiver, value: undefined, error }
+    }
   }
 }
 

@@ -55,6 +55,19 @@ suite('an app', () => {
     assert.throws(() => app.configFromEnvvar('TEST_NO_SUCH_CONFIG'), ImproperlyConfigured)
   })
 
+  test('lets all receivers change settings before they are read [2-051]', () => {
+    const app = createTestApp()
+    app.signals.onConfigure.connect(async () => {
+      app.conf.taskSerializer = 'yaml'
+      await Promise.resolve()
+    })
+    app.signals.onConfigure.connect(() => {
+      app.conf.taskDefaultQueue = 'second'
+    })
+    const { taskSerializer, taskDefaultQueue } = app.settings
+    assert.deepEqual([taskSerializer, taskDefaultQueue], ['yaml', 'second'])
+  })
+
   test('is the current one, inside its tasks even if another was made since [2-005 2-020 2-052]', () => {
     const first = createTestApp({ setAsCurrent: true })
     const second = createTestApp({ setAsCurrent: true })

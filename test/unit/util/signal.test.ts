@@ -27,6 +27,29 @@ test('receivers are called in order and awaited', async () => {
   assert.deepEqual(seen, ['a1', 'b1', 'a2'])
 })
 
+test('who cannot wait calls all receivers at once', async () => {
+  const signal = new Signal<Payload>('on_configure', silentLogger)
+  const seen: string[] = []
+  signal.connect(async () => {
+    seen.push('a')
+    await Promise.resolve()
+    seen.push('a later')
+    return 'A'
+  })
+  signal.connect(() => {
+    throw new Error('no')
+  })
+  signal.connect(({ n }) => seen.push(`b${n}`))
+  signal.connect(() => seen.push('others'), { sender: 'somebody else' })
+  const responses = signal.sendAtOnce({ n: 1 })
+  assert.deepEqual(seen, ['a', 'b1'])
+  assert.deepEqual(
+    (await responses).map(({ value }) => value),
+    ['A', undefined, 2],
+  )
+  assert.deepEqual(seen, ['a', 'b1', 'a later'])
+})
+
 test('a receiver that fails is logged and hurts nobody', async () => {
   let log = ''
   const signal = new Signal<Payload>(
