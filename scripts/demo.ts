@@ -8,8 +8,9 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { add, app, divide, flaky, mul, whoami, xsum } from '../examples/tasks.ts'
-import { chain, chord, group } from '../src/canvas.ts'
+import { add, app, divide, flaky, whoami } from '../examples/tasks.ts'
+import { afterAll, inSequence, piped, sideBySide } from '../examples/workflows.ts'
+import { group } from '../src/canvas.ts'
 
 const root = join(import.meta.dirname, '..')
 const folder = await mkdtemp(join(tmpdir(), 'celeriac-demo-'))
@@ -26,37 +27,20 @@ say(`workers  ${workers.map((worker) => `pid ${worker.pid}`).join(', ')}\n`)
 let failed = false
 try {
   await show('a task', 'add.delay(4, 4)', add.delay(4, 4).get({ timeout: 30 }), 8)
-  await show(
-    'a chain',
-    'chain(add.s(4, 4), mul.s(8))',
-    chain(add.s(4, 4), mul.s(8)).delay().get({ timeout: 30 }),
-    64,
-  )
+  await show('a chain', 'chain(add.s(4, 4), mul.s(8))', inSequence.delay().get({ timeout: 30 }), 64)
   await show(
     'a group',
     'group(add.s(i, i) for i in 0…9)',
-    group(Array.from({ length: 10 }, (_, i) => add.s(i, i)))
-      .delay()
-      .get({ timeout: 30 }),
+    sideBySide.delay().get({ timeout: 30 }),
     [0, 2, 4, 6, 8, 10, 12, 14, 16, 18],
   )
   await show(
     'a chord',
     'chord([add.s(1, 1), add.s(2, 2)], xsum.s())',
-    chord([add.s(1, 1), add.s(2, 2)], xsum.s())
-      .delay()
-      .get({ timeout: 30 }),
+    afterAll.delay().get({ timeout: 30 }),
     6,
   )
-  await show(
-    'a group into a task',
-    'group(add.s(i, i) …).pipe(xsum.s())',
-    group(Array.from({ length: 10 }, (_, i) => add.s(i, i)))
-      .pipe(xsum.s())
-      .delay()
-      .get({ timeout: 30 }),
-    90,
-  )
+  await show('a group into a task', 'group(…).pipe(xsum.s())', piped.delay().get({ timeout: 30 }), 90)
   await show('a retry', 'flaky.delay()', flaky.delay().get({ timeout: 30 }), 'attempt 3 worked')
   await show(
     'a failure',
