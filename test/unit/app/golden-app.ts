@@ -110,11 +110,10 @@ export async function sentMessages(app: Celery, queues: readonly string[]): Prom
 }
 
 /** Runs what is in the queue as a worker does, and what that sends, until nothing is left. Gives what was sent then. */
-export async function runAll(app: Celery, options: { readonly reverse?: boolean } = {}): Promise<Message[]> {
+export async function runAll(app: Celery): Promise<Message[]> {
   const runner = createTaskRunner(app.executionHost())
   const sent: Message[] = []
   let batch = await sentDeliveries(app, ['celery'])
-  if (options.reverse === true) batch.reverse()
   while (batch.length > 0) {
     // One by one, so that it is certain in which order a chord's parts come.
     for (const delivery of batch) {
