@@ -208,6 +208,16 @@ for (const broker of BROKERS) {
       })
     })
 
+    await t.test('workflows as JSON are rebuilt by the other side [3-040, 3-043..3-045, 3-182]', async () => {
+      for (const { python: expression, ours, value } of [...CHAINS, ...GROUPS, ...CHORDS]) {
+        const theirs = await python.run(`return json.loads(json.dumps(${expression}))`)
+        assert.deepEqual(await app.signatureFrom(theirs).send([]).get({ timeout: 20 }), value, expression)
+        const data = JSON.parse(JSON.stringify(ours(make)))
+        const answer = await python.run(`return signature(data, app=app).delay().get(timeout=20)`, { data })
+        assert.deepEqual(answer, value, `ours: ${expression}`)
+      }
+    })
+
     await t.test('map, starmap and chunks run where the task is [3-096, 3-098]', async () => {
       const answers = await python.run(`
         from celery import chunks
@@ -258,8 +268,7 @@ for (const broker of BROKERS) {
           `
           last = chain(py('add', 1, 1), immutable(sig(failing + '.fail', kind)), node('add', 1), py('add', 1)).delay()
           end = outcome(last)
-          for result in (last, last.parent, last.parent.parent):
-            while not result.ready(): pass
+          until(lambda: all(r.ready() for r in (last, last.parent, last.parent.parent)))
           return [end['type'], last.state, last.parent.state, last.parent.parent.state, last.parent.parent.parent.state]`,
           { failing, kind: type },
         )

@@ -1,7 +1,7 @@
 /** Our client calls tasks that run in a Python worker: what it sends, and what it gets back. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { AsyncResult, RemoteError, TaskRevokedError } from '../../src/index.ts'
+import { AsyncResult, chain, chord, RemoteError, TaskRevokedError } from '../../src/index.ts'
 import { eventually } from '../support/eventually.ts'
 import { PaymentError } from './fixtures/node-app.ts'
 import {
@@ -296,7 +296,7 @@ for (const broker of BROKERS) {
       },
     )
 
-    await t.test('task protocol 1 [5-022, 5-023, 5-026]', async (t) => {
+    await t.test('task protocol 1 [5-022..5-024, 5-026, 3-065]', async (t) => {
       app.conf.taskProtocol = 1
       t.after(() => {
         app.conf.taskProtocol = 2
@@ -326,6 +326,11 @@ for (const broker of BROKERS) {
       linked.link(app.signature('py.note_result', { args: ['v1'] }))
       await call('add', [2, 2], { link: linked })
       assert.deepEqual(await notes(place, 'v1'), [40])
+      const py = (name: string, ...args: unknown[]) => app.signature(`py.${name}`, { args })
+      const linear = chain([py('add', 2, 2), py('mul', 10), py('add', 1)])
+      assert.equal(await linear.send([]).get({ timeout: 20 }), 41)
+      const header = [1, 2, 3].map((n) => py('add', n, n))
+      assert.equal(await chord(header, py('xsum')).send([]).get({ timeout: 20 }), 12)
     })
 
     await t.test('many calls at once', async () => {

@@ -153,7 +153,7 @@ for (const broker of BROKERS) {
     await t.test('a task that waits for its retry says so [4-043, 2-168, 2-180]', async () => {
       const answer = await python.run(`
         result = send('node.waits_in_retry')
-        while result.state not in ('RETRY', 'SUCCESS'): pass
+        until(lambda: result.state in ('RETRY', 'SUCCESS'))
         seen = result.state, type(result.result).__name__, str(result.result), bool(result.traceback)
         return [*seen, result.get(timeout=20)]`)
       assert.deepEqual(answer, ['RETRY', 'RangeError', 'not yet', true, 'done'])
@@ -206,7 +206,7 @@ for (const broker of BROKERS) {
     await t.test('states of a task’s own are seen while it runs [4-031, 4-032, 2-183]', async () => {
       const id = await python.run(`
         result = send('node.progress', 'py-sees-progress')
-        while result.state == 'PENDING': pass
+        until(lambda: result.state != 'PENDING')
         assert (result.state, result.info) == ('PROGRESS', {'current': 1, 'total': 2}), (result.state, result.info)
         return result.id`)
       openGate(partners, 'py-sees-progress')
@@ -216,7 +216,7 @@ for (const broker of BROKERS) {
     await t.test('STARTED tells where it runs [2-160, 2-176, 4-032]', async () => {
       const seen = await python.run(`
         result = send('node.tracked', 'py-sees-started')
-        while result.state == 'PENDING': pass
+        until(lambda: result.state != 'PENDING')
         return [result.state, result.info]`)
       openGate(partners, 'py-sees-started')
       assert.deepEqual(seen, ['STARTED', { pid: process.pid, hostname: worker.hostname }])
@@ -341,6 +341,19 @@ for (const broker of BROKERS) {
         true,
       ])
     })
+
+    await t.test(
+      'a pickle is kept, with the reason, where Python can look at it [5-032, 5-037]',
+      async () => {
+        const answer = await python.run(`
+        result = send('node.add', 1, 1, serializer='pickle')
+        message = until(dead_letter)
+        death = message.headers['celeriac_death']
+        return [message.headers['id'] == result.id, message.content_type, death['reason'], death['queue'],
+                  pickle.loads(message.body)[0] == (1, 1)]`)
+        assert.deepEqual(answer, [true, 'application/x-python-serialize', 'disallowed', 'node', true])
+      },
+    )
 
     await t.test('Ignore and Reject leave no result [2-169]', async () => {
       const answer = await python.run(`
