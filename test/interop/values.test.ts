@@ -160,16 +160,24 @@ for (const broker of BROKERS) {
       }
     })
 
-    await t.test('compressed messages [5-016, 5-049, 3-011]', async () => {
-      const answers = await python.run(
-        `return [get('node.echo', 'Größe ' * 5000, compression=name) == 'Größe ' * 5000 for name in names]`,
-        { names: COMPRESSIONS },
+    await t.test('compressed messages [5-016, 5-049, 3-011]', async (t) => {
+      const known = assertArray(
+        await python.run(
+          `
+          from kombu import compression
+          return [name for name in names if name in compression._aliases]`,
+          { names: COMPRESSIONS },
+        ),
       )
-      assert.deepEqual(
-        answers,
-        COMPRESSIONS.map(() => true),
+      const missing = COMPRESSIONS.filter((name) => !known.includes(name))
+      if (missing.length > 0) t.diagnostic(`not installed in Python: ${missing.join(', ')}`)
+      if (process.env['CI']) assert.deepEqual(missing, [])
+      const changed = await python.run(
+        `return [name for name in known if get('node.echo', 'Größe ' * 5000, compression=name) != 'Größe ' * 5000]`,
+        { known },
       )
-      for (const compression of ['gzip', 'brotli', 'zstd']) {
+      assert.deepEqual(changed, [])
+      for (const compression of ['gzip', 'brotli', 'zstd'].filter((name) => known.includes(name))) {
         const value = `Größe ${compression} `.repeat(5000)
         assert.equal(await theirs(value, { compression }), value)
       }
