@@ -82,11 +82,13 @@ export async function startTcpProxy(t: CleanupContext | undefined, target: numbe
       }
     },
     async resume() {
-      stalled = false
-      for (const { client, upstream } of pairs) {
-        client.pipe(upstream)
-        upstream.pipe(client)
+      if (stalled) {
+        for (const { client, upstream } of pairs) {
+          client.pipe(upstream)
+          upstream.pipe(client)
+        }
       }
+      stalled = false
       if (!server.listening) {
         await listen(server, port)
       }

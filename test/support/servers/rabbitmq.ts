@@ -146,9 +146,14 @@ function rabbitmqOf(node: RabbitmqNode): Rabbitmq {
   }
 }
 
+let lastCall = 0
+
 /** Evaluates Erlang in the node by erl_call, which needs milliseconds where rabbitmqctl needs seconds. */
 async function evaluate(node: RabbitmqNode, code: string): Promise<void> {
-  const where = ['-address', `127.0.0.1:${node.distPort}`, '-c', node.cookie, '-timeout', '30', '-r', '-e']
+  // A name of its own for each call: the random names of erl_call (-r) are the same within one second.
+  const name = `celeriac_${process.pid}_${++lastCall}`
+  const address = `127.0.0.1:${node.distPort}`
+  const where = ['-address', address, '-c', node.cookie, '-timeout', '30', '-h', name, '-e']
   const running = run(requireProgram('erl_call'), where)
   // When the node is not there erl_call ends before it has read its input; its exit code tells.
   running.child.stdin?.on('error', () => {}).end(`${code}.\n`)
