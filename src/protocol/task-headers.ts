@@ -244,7 +244,8 @@ function wrong(key: string, wanted: string, value: unknown): InvalidTaskError {
 }
 
 /**
- * The instant that the header `eta` or `expires` names, in milliseconds since 1970.
+ * The instant that the header `eta` or `expires` names, in milliseconds since 1970; parts of one count as a whole, so
+ * that nothing runs too early.
  *
  * @param zone in which times without offset are meant; default UTC.
  * @throws InvalidTaskError when it is no time.
@@ -258,6 +259,7 @@ export function taskTime(value: string, header: 'eta' | 'expires', zone?: Timezo
       cause,
     })
   }
-  if (zone === undefined || time.offset !== undefined) return instantOf(time)
-  return zone.toInstant({ ...time, millisecond: Math.floor(time.microsecond / 1000) })
+  const rest = time.microsecond % 1000 === 0 ? 0 : 1
+  if (zone === undefined || time.offset !== undefined) return instantOf(time) + rest
+  return zone.toInstant({ ...time, millisecond: Math.floor(time.microsecond / 1000) }) + rest
 }

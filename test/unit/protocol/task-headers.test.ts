@@ -106,6 +106,8 @@ suite('readTaskHeaders', () => {
 suite('taskTime', () => {
   test('with an offset [5-009]', () => {
     assert.equal(taskTime('2030-01-02T04:00:00+05:30', 'eta'), Date.parse('2030-01-01T22:30:00Z'))
+    assert.equal(taskTime('2030-01-02T04:00:00.000001Z', 'eta'), Date.parse('2030-01-02T04:00:00.001Z'))
+    assert.equal(taskTime('2030-01-02T04:00:00.001000Z', 'eta'), Date.parse('2030-01-02T04:00:00.001Z'))
   })
 
   test('without an offset: UTC, or the zone that is given [5-025]', () => {
