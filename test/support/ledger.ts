@@ -26,6 +26,8 @@ export interface LedgerOptions {
   readonly transportOptions?: Readonly<Record<string, unknown>>
   /** Milliseconds a task takes. */
   readonly duration: number
+  /** Seconds from a call to its task, asked for each; default: at once. */
+  readonly countdown?: () => number
   /** Milliseconds until everything must have run after the last disturbance. */
   readonly patience: number
   /** Picks numbers in [0, 1): a seeded one makes a run repeatable. */
@@ -75,7 +77,13 @@ export async function runLedger(options: LedgerOptions): Promise<LedgerResult> {
   for (let sent = 0; sent < options.tasks; ) {
     const batch = Array.from({ length: Math.min(50, options.tasks - sent) }, () => `${sent++}`)
     await Promise.all(
-      batch.map((entry) => mark.delay(entry, options.duration).then(() => confirmed.add(entry), options.log)),
+      batch.map((entry) =>
+        mark
+          .applyAsync([entry, options.duration], {
+            ...(options.countdown && { countdown: options.countdown() }),
+          })
+          .then(() => confirmed.add(entry), options.log),
+      ),
     )
     while (sent > (kills + disturbances + 1) * chaos && kills + disturbances < steps) {
       // Let the workers get near the producer, so that they are killed in the middle of their work.
