@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AsyncPool } from '../../src/pool/async-pool.ts'
 import { createPool } from '../../src/pool/create-pool.ts'
-import type { PoolJob } from '../../src/pool/pool.ts'
+import type { PoolJob, PoolOutcome } from '../../src/pool/pool.ts'
 import { PreforkPool } from '../../src/pool/prefork/prefork-pool.ts'
 import { exercisePool } from '../../src/testing/conformance/pool.ts'
 import type { ConformanceJob } from '../../src/testing/conformance/pool-runner.ts'
@@ -19,9 +19,23 @@ exercisePool({
   create: (size) => new PreforkPool({ processes: size, killGrace: 50 }),
 })
 exercisePool({
-  name: 'prefork, replacing its children after three jobs [7-027]',
+  name: 'prefork, replacing its children after twenty jobs',
   features: processes,
-  create: (size) => new PreforkPool({ processes: size, killGrace: 50, maxTasksPerChild: 3 }),
+  create: (size) => new PreforkPool({ processes: size, killGrace: 50, maxTasksPerChild: 20 }),
+})
+
+test('prefork: a child is replaced after so many jobs [7-027]', async (t) => {
+  const pool = new PreforkPool({ processes: 1, maxTasksPerChild: 3 })
+  const module = new URL('../../src/testing/conformance/pool-runner.ts', import.meta.url).href
+  await pool.start({ module, init: { greeting: 'hi' }, create: () => assert.fail('it is not local') })
+  t.after(() => pool.stop({ graceful: false }))
+  const pids: number[] = []
+  const ids = ['a', 'b', 'c', 'd', 'e', 'f', 'g']
+  const run = (id: string): Promise<PoolOutcome> =>
+    pool.run(plain(id, { do: 'echo', value: id }), { accepted: (pid) => pids.push(pid) })
+  for (const { kind } of await Promise.all(ids.map(run))) assert.equal(kind, 'returned')
+  const jobs = [...Map.groupBy(pids, (pid) => pid).values()].map(({ length }) => length)
+  assert.deepEqual(jobs, [3, 3, 1])
 })
 
 test('prefork: a child that has grown too large is replaced after its job [7-028]', async (t) => {
