@@ -1,8 +1,9 @@
 /** Messages that nobody should send, and ordinary ones between them: made from a seed, so that a run can be repeated. */
-import { brotliCompressSync, constants, deflateSync, zstdCompressSync } from 'node:zlib'
+import { deflateSync } from 'node:zlib'
 import fc from 'fast-check'
 import type { MessageProperties, OutgoingMessage } from '../../src/messaging/message.ts'
 import { goldenMessages } from './golden-messages.ts'
+import { NASTY_TEXTS, NASTY_VALUES } from './nasty-values.ts'
 
 /** A message, and what was done to it. */
 export interface HostileMessage {
@@ -381,154 +382,6 @@ function hostileValue(): fc.Arbitrary<unknown> {
     { weight: 1, arbitrary: fc.string({ unit: 'binary' }) },
     { weight: 1, arbitrary: fc.double() },
   )
-}
-
-const NASTY_VALUES: readonly unknown[] = [
-  ...[null, true, false, 0, -0, 1, -1, 0.5, 2 ** 31, -(2 ** 31), 2 ** 53, 1e21, 1e308, -1e308, 5e-324],
-  ...[
-    '',
-    ' ',
-    '0',
-    '-1',
-    'NaN',
-    'null',
-    'fuzz.echo',
-    'celery',
-    '__proto__',
-    'constructor',
-    'toString',
-    'then',
-  ],
-  ...['\u0000', '\ud800', 'x'.repeat(10_000), '%s%n', '../../etc/passwd', '#{x}', '\r\nHTTP/1.1'],
-  ...[
-    '2020-01-01T00:00:00+00:00',
-    '2020-01-01T00:00:00',
-    '9999-12-31T23:59:59.999999+00:00',
-    '0001-01-01T00:00:00',
-  ],
-  ...[
-    '2030-13-45T99:99:99',
-    '2020-02-30',
-    '+275760-09-13T00:00:00Z',
-    '1970-01-01T00:00:00-23:59',
-    '2020-W10-1',
-  ],
-  ...[
-    [],
-    [[]],
-    [null],
-    [null, null],
-    [0.001, null],
-    [null, 0.001],
-    [1e308, 1e308],
-    [-1, -1],
-    ['1', '2'],
-    [1, 2, 3],
-  ],
-  ...[
-    {},
-    { __type__: 'datetime', __value__: 'x' },
-    { __type__: 'nonsense', __value__: 1 },
-    JSON.parse('{"then": 1, "toJSON": 1}'),
-  ],
-  ...[
-    { task: 'fuzz.echo' },
-    [{ task: 'fuzz.echo' }],
-    { task: 'fuzz.echo', args: [], kwargs: {}, options: {} },
-  ],
-  ...[
-    { length: 1e9 },
-    { asTuple: 1 },
-    JSON.parse('{"__proto__": {"polluted": true}}'),
-    nested(200),
-    nested(1000),
-  ],
-]
-
-/** Few bytes that become many, or say that they would. The limit for what comes out is 256 MiB. */
-export function* bombs(): Generator<HostileMessage> {
-  const zeros = Buffer.alloc(257 * 2 ** 20)
-  const packed = {
-    gzip: deflateSync(zeros, { level: 1 }),
-    zstd: zstdCompressSync(zeros),
-    brotli: brotliCompressSync(zeros, { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } }),
-  }
-  for (const [name, body] of Object.entries(packed)) {
-    const compression = name === 'zstd' ? 'application/zstd' : `application/x-${name}`
-    yield bomb(name, body, 'application/json', { compression })
-  }
-  const laughs = ['- &a0 [x, x, x, x, x, x, x, x, x]']
-  for (let n = 1; n < 12; n++)
-    laughs.push(
-      `- &a${n} [${Array(9)
-        .fill(`*a${n - 1}`)
-        .join(', ')}]`,
-    )
-  yield bomb('yaml', Buffer.from(laughs.join('\n')), 'application/x-yaml')
-  for (const code of [0xdd, 0xdf, 0xc6, 0xdb]) {
-    yield bomb('msgpack', Buffer.from([code, 0xff, 0xff, 0xff, 0xff]), 'application/x-msgpack')
-  }
-  yield bomb('msgpack nested', Buffer.alloc(200_000, 0x91), 'application/x-msgpack')
-}
-
-function bomb(name: string, body: Buffer, contentType: string, headers: object = {}): HostileMessage {
-  return {
-    kind: `bomb ${name}`,
-    message: {
-      headers: { task: 'fuzz.echo', id: 'bomb', ...headers },
-      properties: { contentType, contentEncoding: 'utf-8' },
-      body,
-    },
-  }
-}
-
-const NASTY_TEXTS: readonly string[] = [
-  ...[
-    '',
-    '[',
-    '{}',
-    'null',
-    '[]',
-    '[[]]',
-    '[[],{}]',
-    '[[],{},null]',
-    '[null,null,null]',
-    '[1,2,3]',
-    '"text"',
-    '[{},[],{}]',
-  ],
-  ...[
-    '[[NaN,Infinity,-Infinity],{},{}]',
-    '[[1e999],{},{}]',
-    `[[${'9'.repeat(5000)}],{},{}]`,
-    '[[],{"self":1},{}]',
-  ],
-  ...[
-    '[[],{"__proto__":{"polluted":true}},{}]',
-    '[[{"__proto__":{"polluted":true}}],{},{"__proto__":{"chain":[1]}}]',
-  ],
-  ...[
-    '[[],{"constructor":{"prototype":{"polluted":true}}},{}]',
-    '\ufeff[[],{},{}]',
-    '[[],{},{}]garbage',
-    '[[],{},{}]\u0000',
-  ],
-  ...[
-    '[[{"__type__":"bytes","__value__":5}],{},{}]',
-    '[[{"__type__":"decimal","__value__":"1e999999999"}],{},{}]',
-  ],
-  ...[
-    '['.repeat(100_000),
-    `${'['.repeat(20_000)}${']'.repeat(20_000)}`,
-    `[[${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}],{},{}]`,
-  ],
-  ...[`[["${'x'.repeat(2_000_000)}"],{},{}]`, `[[${'1,'.repeat(200_000)}1],{},{}]`],
-]
-
-function nested(depth: number): unknown {
-  let value: unknown = 1
-  for (let level = 0; level < depth; level++) value = [value]
-  return value
 }
 
 /** Sets a key of that very name, whatever it is called. */

@@ -1,8 +1,9 @@
 /** The short form of `npm run fuzz`. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { bombs } from './bombs.ts'
 import { fuzzWorker } from './fuzz-worker.ts'
-import { bombs, hostileMessages } from './hostile-messages.ts'
+import { hostileMessages } from './hostile-messages.ts'
 
 const COUNT = 2000
 
