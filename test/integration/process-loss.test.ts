@@ -131,8 +131,8 @@ for (const kind of testBrokers.filter(({ name }) => name === 'sqlite' || name ==
 
     test('a warm stop under load: what began ends, the rest is back, nothing runs twice [6-081, 7-054]', async (t) => {
       const { start, busy, file, notes } = await setup(t, kind)
-      const names = Array.from({ length: 200 }, (_, i) => `task ${i}`)
-      await Promise.all(names.map((name) => busy.applyAsync([file, name, 2])))
+      const names = Array.from({ length: 500 }, (_, i) => `task ${i}`)
+      const calls = await Promise.all(names.map((name) => busy.applyAsync([file, name, 0.3])))
       const first = await start({ concurrency: 2 })
       await eventually(() => notes().length >= 50)
       await first.stop('warm')
@@ -141,6 +141,7 @@ for (const kind of testBrokers.filter(({ name }) => name === 'sqlite' || name ==
       await start({ concurrency: 2 })
       await eventually(() => notes().length >= names.length)
       assert.ok(done < names.length)
+      await Promise.all(calls.map((call) => call.get({ timeout: 20 })))
       assert.deepEqual(notes().toSorted(), names.toSorted())
     })
 

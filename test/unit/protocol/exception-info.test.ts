@@ -110,6 +110,8 @@ suite('an error comes back [2-195 4-040]', () => {
     })
     assert.ok(limit instanceof errors.TimeLimitExceeded)
     assert.equal(limit.message, 'TimeLimitExceeded(0.7)')
+    assert.equal(limit.limit, 0.7)
+    assert.deepEqual(describeException(limit).exc_message, [0.7])
   })
 
   test('what pickle could not take', () => {
