@@ -44,7 +44,8 @@ suite('Redis and what goes wrong', needs('redis-server'), () => {
     assert.ok(seconds < 20, `restored after ${seconds} s`)
     assert.deepEqual(taken.map(textOf), texts)
     assert.ok(taken.every(({ message }) => message.redelivered))
-    assert.match(warnings.join('\n'), /A consumer is gone .*25 message\(s\)/)
+    // It is told, and forgotten, after its messages are back.
+    await eventually(() => assert.match(warnings.join('\n'), /A consumer is gone .*25 message\(s\)/))
     await store.settle(taken)
     assert.equal(await redis.send('ZCARD', 'celeriac:consumers'), 1)
     assert.equal(await redis.send('EXISTS', 'unacked', 'unacked_index'), 0)
