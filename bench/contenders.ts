@@ -90,7 +90,7 @@ function python(
 export function listContenders(pythonProgram: string | undefined): readonly Contender[] {
   const list: Contender[] = [
     celeriac('redis', 'async', ALL),
-    celeriac('redis', 'prefork', ['noop', 'noop_result', 'io', 'roundtrip']),
+    celeriac('redis', 'prefork', ['noop', 'noop_result', 'roundtrip']),
     {
       name: 'bullmq',
       broker: 'redis',
