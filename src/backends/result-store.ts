@@ -110,12 +110,18 @@ export class ResultStore implements AsyncDisposable {
    * @param options `replyTo`: the property of the task's message.
    * @throws BackendStoreError.
    */
-  async save(meta: ResultMeta, options?: { readonly replyTo?: string | undefined }): Promise<void> {
+  save(meta: ResultMeta, options?: { readonly replyTo?: string | undefined }): Promise<void> {
+    const backend = this.#backend
+    if (backend === undefined || this.#options.retry !== undefined) return this.#saveWithCare(meta, options)
+    this.#cache?.delete(meta.task_id)
+    return backend.save(meta, { expires: this.#options.expires, replyTo: options?.replyTo })
+  }
+
+  async #saveWithCare(meta: ResultMeta, options?: { readonly replyTo?: string | undefined }): Promise<void> {
     if (this.#options.open === undefined) return
     const save = { expires: this.#options.expires, replyTo: options?.replyTo }
     const backend = this.#backend ?? (await this.backend())
     this.#cache?.delete(meta.task_id)
-    if (this.#options.retry === undefined) return backend.save(meta, save)
     await this.#retried(() => backend.save(meta, save))
   }
 

@@ -75,7 +75,8 @@ export class TaskRun {
   async trace(): Promise<Ending> {
     let ending: Ending
     try {
-      await this.#begin()
+      const begun = this.#begin()
+      if (begun !== undefined) await begun
       const verdict = await this.#runBody()
       this.#pool?.release()
       ending = await this.#conclude(verdict)
@@ -89,13 +90,18 @@ export class TaskRun {
     return ending
   }
 
-  async #begin(): Promise<void> {
+  /** Undefined when nobody wants to know that it starts, which is most of the time. */
+  #begin(): Promise<void> | undefined {
+    const { ignoreResult, isEager } = this.#request
+    const isTracked = this.#task.options.trackStarted && !ignoreResult && !isEager
+    return isTracked || this.#host.signals.taskPrerun.hasReceivers ? this.#announce(isTracked) : undefined
+  }
+
+  async #announce(isTracked: boolean): Promise<void> {
     const { taskPrerun } = this.#host.signals
     if (taskPrerun.hasReceivers) await taskPrerun.send(this.#runInfo())
-    const { ignoreResult, isEager, hostname } = this.#request
-    if (this.#task.options.trackStarted && !ignoreResult && !isEager) {
-      await storeResult(this.#host, this.#request, STARTED, { pid: process.pid, hostname: hostname ?? null })
-    }
+    const hostname = this.#request.hostname ?? null
+    if (isTracked) await storeResult(this.#host, this.#request, STARTED, { pid: process.pid, hostname })
   }
 
   async #runBody(): Promise<Verdict> {
@@ -123,7 +129,7 @@ export class TaskRun {
     }
   }
 
-  async #conclude(verdict: Verdict): Promise<Ending> {
+  #conclude(verdict: Verdict): Promise<Ending> | Ending {
     switch (verdict.kind) {
       case 'returned':
         return this.#returned(verdict.value)
