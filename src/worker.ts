@@ -1,4 +1,6 @@
 /** Workers, for programs that run one themselves instead of `celery worker`. */
+
+export type { WorkerSettings } from './app/worker-settings.ts'
 export type { ConsumedQueue, RetryOptions } from './worker/consumer.ts'
 export type { Death } from './worker/dead-letters.ts'
 export { DEATH_HEADER } from './worker/dead-letters.ts'
@@ -6,5 +8,5 @@ export type { OutcomeRecorder } from './worker/request.ts'
 export type { StopMode } from './worker/worker.ts'
 export { Worker } from './worker/worker.ts'
 export type { WorkerApp } from './worker/worker-app.ts'
-export type { UserWorkerOptions, WorkerOptions, WorkerSettings } from './worker/worker-options.ts'
+export type { UserWorkerOptions, WorkerOptions } from './worker/worker-options.ts'
 export type { WorkerState } from './worker/worker-state.ts'

@@ -2,7 +2,7 @@ import type { Settings } from '../config/settings.ts'
 import type { ConnectRetryPolicy } from '../messaging/connection.ts'
 import { connectRetry } from './app-broker.ts'
 
-/** The settings that a worker looks at; what is not set is undefined. */
+/** The settings that a worker looks at, in the units of the settings; what is not set is undefined. */
 export interface WorkerSettings {
   readonly workerPool: string
   readonly workerConcurrency: number | undefined

@@ -1,3 +1,4 @@
+import type { WorkerSettings } from '../app/worker-settings.ts'
 import type { Delivery } from '../messaging/message.ts'
 import type { Transport, TransportOptions } from '../messaging/transport.ts'
 import type { RunnerSource } from '../pool/pool.ts'
@@ -6,7 +7,6 @@ import type { TaskLookup } from '../task/ports.ts'
 import type { Logger } from '../util/logger.ts'
 import type { ConsumedQueue, RetryOptions } from './consumer.ts'
 import type { OutcomeRecorder } from './request.ts'
-import type { WorkerSettings } from './worker-options.ts'
 
 /** What a worker needs of the app; class `Celery` has it. */
 export interface WorkerApp {

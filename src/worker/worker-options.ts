@@ -1,4 +1,5 @@
 import { hostname as machineName } from 'node:os'
+import type { WorkerSettings } from '../app/worker-settings.ts'
 import { ImproperlyConfigured } from '../errors.ts'
 import { type Duration, toMilliseconds } from '../util/duration.ts'
 import type { Logger } from '../util/logger.ts'
@@ -42,20 +43,6 @@ export interface UserWorkerOptions {
    * itself, since each child process imports it.
    */
   readonly appModule?: string
-}
-
-/** The settings a worker looks at, in the units of the settings. */
-export interface WorkerSettings {
-  readonly workerPool: string
-  readonly workerConcurrency: number | undefined
-  readonly workerTasksPerProcess: number
-  readonly workerPrefetchMultiplier: number
-  readonly workerEtaTaskLimit: number | undefined
-  readonly workerMaxTasksPerChild: number | undefined
-  readonly workerMaxMemoryPerChild: number | undefined
-  readonly workerDisableRateLimits: boolean
-  readonly taskDeadLetterQueue: string | undefined
-  readonly workerMaxDeliveries: number | undefined
 }
 
 /** Options of a worker, complete. Durations are milliseconds. */
