@@ -6,9 +6,10 @@ import type { Pool, PoolOutcome } from '../pool/pool.ts'
 import type { HeapTimer, ScheduledTimer } from '../util/heap-timer.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import type { RateLimits, Turn } from './rate-limits.ts'
+import type { RequestSubject } from './request-subject.ts'
 import type { Session } from './session.ts'
-import { type Ending, type Settlement, type SettlementPolicy, settle, storesLoss } from './settlement.ts'
-import type { TaskLog } from './task-log.ts'
+import { type Ending, type Settlement, settle, storesLoss } from './settlement.ts'
+import type { TaskObservers } from './task-observer.ts'
 
 /** Writes results for outcomes that no process of the pool can write. */
 export interface OutcomeRecorder {
@@ -24,7 +25,7 @@ export interface RequestHost {
   readonly timer: HeapTimer
   /** Undefined: the tasks' `rateLimit` does not count. */
   readonly rateLimits: RateLimits | undefined
-  readonly log: TaskLog
+  readonly observers: TaskObservers
   readonly deadLetters: DeadLetters
   readonly recorder: OutcomeRecorder
   /** Times that a task may take its process with it until its message is dead; undefined: no limit. */
@@ -47,19 +48,6 @@ let lastJob = 0
 /** See `Request.key`. */
 export function requestKey(headers: { readonly id: string; readonly retries: number }): string {
   return `${headers.id}:${headers.retries}`
-}
-
-/** What a request is about. */
-export interface RequestSubject {
-  readonly job: TaskJob
-  readonly policy: SettlementPolicy
-  /** Milliseconds; undefined = none. */
-  readonly timeLimit: number | undefined
-  readonly softTimeLimit: number | undefined
-  /** Milliseconds since 1970; undefined: at once. */
-  readonly eta: number | undefined
-  /** Milliseconds since 1970; undefined: never. */
-  readonly expires: number | undefined
 }
 
 /**
@@ -181,7 +169,7 @@ export class Request {
     this.#withdrawn = false
     const accepted = (pid: number): void => {
       this.#phase = 'running'
-      this.#host.log.accepted(this.name, this.id, pid)
+      this.#host.observers.accepted(this, pid)
       if (!this.subject.policy.acksLate) this.#settle('ack')
     }
     void this.#host.pool
@@ -190,7 +178,7 @@ export class Request {
   }
 
   async #expire(): Promise<void> {
-    this.#host.log.discarded(this.name, this.id, 'expired')
+    this.#host.observers.discarded(this, { reason: 'expired' })
     await this.#record('expired', (recorder) =>
       recorder.revoke(this.subject.job, new TaskRevokedError('expired')),
     )
@@ -209,7 +197,7 @@ export class Request {
         else void this.#lose('an answer that is no outcome')
         break
       case 'timeout':
-        this.#host.log.timedOut(this.name, this.id, outcome.limit)
+        this.#host.observers.timedOut(this, outcome.limit)
         void this.#record('timed-out', (recorder) =>
           recorder.fail(this.subject.job, new TimeLimitExceeded(outcome.limit / 1000)),
         )
@@ -226,27 +214,26 @@ export class Request {
 
   /** Logs and settles what the runner answered; its result is stored already. */
   #report(outcome: TaskOutcome): void {
-    const { log } = this.#host
-    const { id, name } = this
+    const { observers } = this.#host
     switch (outcome.kind) {
       case 'succeeded':
-        if (outcome.result !== undefined) log.succeeded(name, id, outcome.runtime, outcome.result)
+        observers.succeeded(this, outcome.runtime, outcome.result)
         this.#end('succeeded')
         break
       case 'failed':
-        log.failed(name, id, outcome.error, outcome.traceback, outcome.severity)
+        observers.failed(this, outcome.error, outcome.traceback, outcome.severity)
         this.#end('failed')
         break
       case 'retried':
-        log.retried(name, id, outcome.reason)
+        observers.retried(this, outcome.reason, outcome.traceback)
         this.#end('retried')
         break
       case 'ignored':
-        log.ignored(name, id)
+        observers.ignored(this)
         this.#end('ignored')
         break
       case 'rejected':
-        log.rejected(name, id, outcome.reason)
+        observers.rejected(this, outcome.reason, outcome.requeue)
         this.#end(outcome.requeue ? 'rejected-requeue' : 'rejected')
         break
       case 'invalid':
@@ -266,13 +253,7 @@ export class Request {
       return
     }
     const error = new WorkerLostError(`Worker exited prematurely: ${how}`)
-    this.#host.log.failed(
-      this.name,
-      this.id,
-      `WorkerLostError(${JSON.stringify(error.message)})`,
-      '',
-      'unexpected',
-    )
+    this.#host.observers.failed(this, `WorkerLostError(${JSON.stringify(error.message)})`, '', 'unexpected')
     await this.#record('lost', (recorder) => recorder.fail(this.subject.job, error))
   }
 
@@ -281,17 +262,16 @@ export class Request {
    * is stored before the old one is settled.
    */
   async #tryAgain(how: string, most: number): Promise<void> {
-    const { deadLetters, log, recorder } = this.#host
-    const { id, name } = this
+    const { deadLetters, observers, recorder } = this.#host
     const lost = deadLetters.lossesOf(this.#delivery) + 1
     const detail = `Worker exited prematurely: ${how} (delivery ${lost} of ${most})`
     const error = `WorkerLostError(${JSON.stringify(detail)})`
     if (lost < most) {
-      log.retried(name, id, error)
+      observers.retried(this, error, '')
       this.#end((await deadLetters.sendBack(this.#delivery, this.#session, lost)) ? 'retried' : 'lost')
       return
     }
-    log.failed(name, id, error, '', 'unexpected')
+    observers.failed(this, error, '', 'unexpected')
     try {
       await recorder.fail(this.subject.job, new WorkerLostError(detail))
       await this.#bury('too-often', detail)
@@ -302,7 +282,7 @@ export class Request {
   }
 
   #revoke(signal: string): Promise<void> {
-    this.#host.log.discarded(this.name, this.id, 'revoked')
+    this.#host.observers.discarded(this, { reason: 'revoked', signal })
     const error = new TaskRevokedError(`terminated (${signal})`)
     return this.#record('revoked', (recorder) => recorder.revoke(this.subject.job, error))
   }
@@ -316,7 +296,7 @@ export class Request {
 
   async #bury(reason: string, detail: string): Promise<void> {
     this.#phase = 'ended'
-    this.#host.log.rejected(this.name, this.id, detail)
+    this.#host.observers.rejected(this, detail, false)
     // With early acknowledgement the broker has forgotten the message by now; the copy is all there is.
     const settlement = await this.#host.deadLetters.bury(this.#delivery, this.#session, reason, detail)
     if (settlement !== undefined) this.#settle(settlement)

@@ -3,7 +3,7 @@ import type { Delivery } from '../messaging/message.ts'
 import { type LegacyTask, readLegacyTask } from '../protocol/task-body.ts'
 import { readTaskHeaders, type TaskHeaders, taskTime } from '../protocol/task-headers.ts'
 import type { TaskLookup } from '../task/ports.ts'
-import type { RequestSubject } from './request.ts'
+import type { RequestSubject } from './request-subject.ts'
 
 /** A message that is no task we could run: why, and the same for people. */
 export interface Unrunnable {
@@ -26,7 +26,8 @@ export interface StrategyOptions {
   readonly decode: (delivery: Delivery) => unknown
   /** Seconds east of UTC of times without offset (setting `timezone`). */
   readonly naiveOffset: Parameters<typeof taskTime>[2]
-  readonly wantRepr: boolean
+  /** Whether somebody wants the representation of results now. */
+  readonly wantRepr: () => boolean
   /** Milliseconds; for tasks and messages that say nothing. Celery: `--time-limit`, `--soft-time-limit`. */
   readonly timeLimit: number | undefined
   readonly softTimeLimit: number | undefined
@@ -79,7 +80,7 @@ function readTask(
         routingKey: delivery.routingKey,
         redelivered: delivery.redelivered,
         hostname: options.hostname,
-        wantRepr: options.wantRepr,
+        wantRepr: options.wantRepr(),
       },
       policy: task.options,
       timeLimit: headers.timeLimit ?? task.options.timeLimit ?? options.timeLimit,

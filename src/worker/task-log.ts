@@ -1,45 +1,40 @@
 import type { Logger, LogLevel } from '../util/logger.ts'
+import type { Discard, ObservedTask, Severity, TaskObserver } from './task-observer.ts'
 
 /**
  * The worker's lines about tasks, in Celery's wording, because people search their logs for it. Texts are made only
  * when somebody reads them.
  */
-export class TaskLog {
+export class TaskLog implements TaskObserver {
   readonly #logger: Logger
 
   constructor(logger: Logger) {
     this.#logger = logger
   }
 
-  /** Whether results need to be shown at all. */
-  get showsResults(): boolean {
+  /** Results are shown at level INFO. */
+  get wantsResults(): boolean {
     return this.#logger.isEnabled('INFO')
   }
 
   /** Celery: `LOG_RECEIVED`. */
-  received(name: string, id: string): void {
+  received({ name, id }: ObservedTask): void {
     if (this.#logger.isEnabled('INFO')) this.#logger.info(`Task ${name}[${id}] received`)
   }
 
   /** Celery: `Task accepted`. */
-  accepted(name: string, id: string, pid: number): void {
+  accepted({ name, id }: ObservedTask, pid: number): void {
     if (this.#logger.isEnabled('DEBUG')) this.#logger.debug(`Task accepted: ${name}[${id}] pid:${pid}`)
   }
 
   /** Celery: `LOG_SUCCESS`; `runtime` in milliseconds. */
-  succeeded(name: string, id: string, runtime: number, result: string): void {
-    if (!this.#logger.isEnabled('INFO')) return
+  succeeded({ name, id }: ObservedTask, runtime: number, result: string | undefined): void {
+    if (result === undefined || !this.#logger.isEnabled('INFO')) return
     this.#logger.info(`Task ${name}[${id}] succeeded in ${runtime / 1000}s: ${result}`)
   }
 
   /** Celery: `LOG_FAILURE`, `LOG_INTERNAL_ERROR`; errors that the task `throws` at level INFO and without traceback. */
-  failed(
-    name: string,
-    id: string,
-    error: string,
-    traceback: string,
-    severity: 'unexpected' | 'expected' | 'internal',
-  ): void {
+  failed({ name, id }: ObservedTask, error: string, traceback: string, severity: Severity): void {
     if (severity === 'expected') this.#line('INFO', `Task ${name}[${id}] raised expected: ${error}`)
     else if (severity === 'internal') {
       this.#line('CRITICAL', `Task ${name}[${id}] INTERNAL ERROR: ${error}\n${traceback}`)
@@ -47,27 +42,27 @@ export class TaskLog {
   }
 
   /** Celery: `LOG_RETRY`. */
-  retried(name: string, id: string, reason: string): void {
+  retried({ name, id }: ObservedTask, reason: string): void {
     this.#line('INFO', `Task ${name}[${id}] retry: ${reason}`)
   }
 
   /** Celery: `LOG_IGNORED`. */
-  ignored(name: string, id: string): void {
+  ignored({ name, id }: ObservedTask): void {
     this.#line('INFO', `Task ${name}[${id}] ignored`)
   }
 
   /** Celery: `LOG_REJECTED`. */
-  rejected(name: string, id: string, reason: string): void {
+  rejected({ name, id }: ObservedTask, reason: string): void {
     this.#line('WARNING', `Task ${name}[${id}] rejected: ${reason}`)
   }
 
   /** Celery: `Discarding revoked task`. */
-  discarded(name: string, id: string, reason: 'revoked' | 'expired'): void {
+  discarded({ name, id }: ObservedTask, { reason }: Discard): void {
     this.#line('INFO', `Discarding ${reason} task: ${name}[${id}]`)
   }
 
   /** Celery: `Hard time limit (%ss) exceeded for %s[%s]`; `limit` in milliseconds. */
-  timedOut(name: string, id: string, limit: number): void {
+  timedOut({ name, id }: ObservedTask, limit: number): void {
     this.#line('ERROR', `Hard time limit (${limit / 1000}s) exceeded for ${name}[${id}]`)
   }
 

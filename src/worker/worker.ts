@@ -13,6 +13,7 @@ import { Request, type RequestHost, requestKey } from './request.ts'
 import type { Session } from './session.ts'
 import { readDelivery, type StrategyOptions, type Unrunnable } from './strategy.ts'
 import { TaskLog } from './task-log.ts'
+import { TaskObservers } from './task-observer.ts'
 import { Watchdog } from './watchdog.ts'
 import type { WorkerApp } from './worker-app.ts'
 import { normalizeWorkerOptions, type UserWorkerOptions, type WorkerOptions } from './worker-options.ts'
@@ -39,6 +40,8 @@ export class Worker {
   readonly app: WorkerApp
   readonly options: WorkerOptions
   readonly state: WorkerState = new WorkerState()
+  /** Who watches what becomes of the tasks: the log, and whoever is added. */
+  readonly observers: TaskObservers = new TaskObservers()
   readonly #logger: Logger
   readonly #timer = new HeapTimer()
   readonly #closed = Promise.withResolvers<number>()
@@ -54,6 +57,7 @@ export class Worker {
     this.app = app
     this.options = normalizeWorkerOptions(options, app.workerSettings)
     this.#logger = options.logger ?? app.logger
+    this.observers.add(new TaskLog(this.#logger))
   }
 
   /** Settles with the exit code when the worker has stopped: 0, or 1 when it had to give up. */
@@ -187,7 +191,7 @@ export class Worker {
       hostname: this.hostname,
       decode: (delivery) => app.decodeBody(delivery),
       naiveOffset: app.naiveOffset,
-      wantRepr: host.log.showsResults,
+      wantRepr: () => host.observers.wantsResults,
       timeLimit: options.timeLimit,
       softTimeLimit: options.softTimeLimit,
     }
@@ -236,8 +240,9 @@ export class Worker {
       void this.#refuse(delivery, session, { reason: 'too-often', detail, headers })
       return
     }
-    host.log.received(headers.task, headers.id)
-    new Request(host, subject, delivery, session).admit()
+    const request = new Request(host, subject, delivery, session)
+    host.observers.received(request)
+    request.admit()
   }
 
   /** Quorum queues count deliveries; who restarts after each crash has no other way to tell. */
@@ -251,6 +256,7 @@ export class Worker {
   /** A message that nobody can run: kept with the reason, and its sender is told if it was a task. */
   async #refuse(delivery: Delivery, session: Session, problem: Unrunnable): Promise<void> {
     const { reason, detail, headers } = problem
+    this.observers.refused(delivery, problem)
     this.#logger.error(`${detail}\nThe message of queue ${delivery.queue} is refused (${reason}).`)
     if (headers !== undefined && (reason === 'unknown-task' || reason === 'too-often')) {
       const job = { ...jobOf(delivery, this.hostname), headers }
@@ -313,7 +319,7 @@ export class Worker {
       rateLimits: this.options.rateLimits
         ? new RateLimits({ tasks: this.app.tasks, timer: this.#timer })
         : undefined,
-      log: new TaskLog(logger),
+      observers: this.observers,
       deadLetters,
       recorder: this.app.recorder,
       maxDeliveries: this.options.maxDeliveries,

@@ -1,0 +1,104 @@
+import type { Delivery } from '../messaging/message.ts'
+import type { RequestSubject } from './request-subject.ts'
+import type { Unrunnable } from './strategy.ts'
+
+/** A task in the worker, as its observers see it: `Request` is one. */
+export interface ObservedTask {
+  readonly id: string
+  readonly name: string
+  readonly subject: RequestSubject
+}
+
+/** Why a task that failed is no ordinary failure. `expected`: the task `throws` such errors. */
+export type Severity = 'unexpected' | 'expected' | 'internal'
+
+/** Why a task is not run, or not any more. */
+export type Discard =
+  | { readonly reason: 'expired' }
+  /** `signal`: its process, or its abort signal, was told so while it ran. Undefined: it had not started. */
+  | { readonly reason: 'revoked'; readonly signal: string | undefined }
+
+/**
+ * Somebody who watches what becomes of the tasks of a worker: its log, its events, its signals. An observer says only
+ * what it cares about, and must not throw. It is called before the message is settled.
+ */
+export interface TaskObserver {
+  /** Wants the representation of results, which must be made where the task runs. May change at any time. */
+  readonly wantsResults?: boolean
+  /** A worker has it. It may have to wait for its ETA, its rate limit and a slot. */
+  received?(task: ObservedTask): void
+  /** It runs, in the process (or thread) `pid`. */
+  accepted?(task: ObservedTask, pid: number): void
+  /** `runtime` in milliseconds; `result` its representation, undefined when nobody wanted it as it started. */
+  succeeded?(task: ObservedTask, runtime: number, result: string | undefined): void
+  /** `error` is its representation. */
+  failed?(task: ObservedTask, error: string, traceback: string, severity: Severity): void
+  /** A message for the next attempt is with the broker. */
+  retried?(task: ObservedTask, reason: string, traceback: string): void
+  ignored?(task: ObservedTask): void
+  rejected?(task: ObservedTask, reason: string, requeue: boolean): void
+  /** It is expired or revoked. */
+  discarded?(task: ObservedTask, discard: Discard): void
+  /** Its hard time limit, in milliseconds, is over; it has failed. */
+  timedOut?(task: ObservedTask, limit: number): void
+  /** A message that is no task which this worker could run. */
+  refused?(delivery: Delivery, problem: Unrunnable): void
+}
+
+/** All observers of a worker, as one. */
+export class TaskObservers implements Required<TaskObserver> {
+  readonly #all: TaskObserver[] = []
+
+  get wantsResults(): boolean {
+    return this.#all.some((one) => one.wantsResults === true)
+  }
+
+  add(observer: TaskObserver): void {
+    if (!this.#all.includes(observer)) this.#all.push(observer)
+  }
+
+  remove(observer: TaskObserver): void {
+    const place = this.#all.indexOf(observer)
+    if (place >= 0) this.#all.splice(place, 1)
+  }
+
+  received(task: ObservedTask): void {
+    for (const one of this.#all) one.received?.(task)
+  }
+
+  accepted(task: ObservedTask, pid: number): void {
+    for (const one of this.#all) one.accepted?.(task, pid)
+  }
+
+  succeeded(task: ObservedTask, runtime: number, result: string | undefined): void {
+    for (const one of this.#all) one.succeeded?.(task, runtime, result)
+  }
+
+  failed(task: ObservedTask, error: string, traceback: string, severity: Severity): void {
+    for (const one of this.#all) one.failed?.(task, error, traceback, severity)
+  }
+
+  retried(task: ObservedTask, reason: string, traceback: string): void {
+    for (const one of this.#all) one.retried?.(task, reason, traceback)
+  }
+
+  ignored(task: ObservedTask): void {
+    for (const one of this.#all) one.ignored?.(task)
+  }
+
+  rejected(task: ObservedTask, reason: string, requeue: boolean): void {
+    for (const one of this.#all) one.rejected?.(task, reason, requeue)
+  }
+
+  discarded(task: ObservedTask, discard: Discard): void {
+    for (const one of this.#all) one.discarded?.(task, discard)
+  }
+
+  timedOut(task: ObservedTask, limit: number): void {
+    for (const one of this.#all) one.timedOut?.(task, limit)
+  }
+
+  refused(delivery: Delivery, problem: Unrunnable): void {
+    for (const one of this.#all) one.refused?.(delivery, problem)
+  }
+}
