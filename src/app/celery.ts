@@ -1,5 +1,4 @@
 import { hostname } from 'node:os'
-import path from 'node:path'
 import type { ResultStore } from '../backends/result-store.ts'
 import { fromObject } from '../canvas/from-object.ts'
 import { pipe } from '../canvas/pipe.ts'
@@ -7,16 +6,14 @@ import type { LazySettings } from '../config/configuration.ts'
 import { Configuration } from '../config/configuration.ts'
 import type { SourceOptions } from '../config/load.ts'
 import type { Settings } from '../config/settings.ts'
-import type { BodyEncoding, ExecutionHost } from '../execution/ports.ts'
-import { OutcomeRecorder } from '../execution/recorder.ts'
-import { createTaskRunner } from '../execution/runner.ts'
-import { Tracer } from '../execution/tracer.ts'
+import type { ExecutionHost } from '../execution/ports.ts'
+import type { OutcomeRecorder } from '../execution/recorder.ts'
 import { CompressionRegistry } from '../messaging/compression.ts'
 import type { Queue } from '../messaging/entity.ts'
 import type { Delivery } from '../messaging/message.ts'
-import type { AcceptList, SerializerRegistry } from '../messaging/serialization/registry.ts'
+import type { SerializerRegistry } from '../messaging/serialization/registry.ts'
 import { createSerializerRegistry } from '../messaging/serialization/registry.ts'
-import type { Transport, TransportOptions } from '../messaging/transport.ts'
+import type { Channel, Transport, TransportOptions } from '../messaging/transport.ts'
 import type { RunnerSource } from '../pool/pool.ts'
 import type { ErrorClass, ErrorClassOptions } from '../protocol/error-classes.ts'
 import { ErrorClasses } from '../protocol/error-classes.ts'
@@ -24,8 +21,7 @@ import { AsyncResult } from '../result/async-result.ts'
 import { GroupResult } from '../result/group-result.ts'
 import type { ResultContext, ResultNode } from '../result/ports.ts'
 import type { ResultPromise } from '../result/result-promise.ts'
-import { Publisher } from '../routing/publisher.ts'
-import { Queues } from '../routing/queues.ts'
+import type { Queues } from '../routing/queues.ts'
 import type { Anything } from '../task/bound-arguments.ts'
 import type { UserCallOptions } from '../task/call-options.ts'
 import { toWireOptions } from '../task/call-options.ts'
@@ -46,7 +42,10 @@ import type { Logger } from '../util/logger.ts'
 import { StreamLogger } from '../util/logger.ts'
 import { type Timezone, timezone } from '../util/timezone.ts'
 import { uuid } from '../util/uuid.ts'
-import { AppBroker } from './app-broker.ts'
+import type { QueueSelection } from './app-amqp.ts'
+import { AppAmqp } from './app-amqp.ts'
+import { AppExecution } from './app-execution.ts'
+import { AppModules } from './app-modules.ts'
 import type { AppOptions, UserAppOptions } from './app-options.ts'
 import { normalizeAppOptions } from './app-options.ts'
 import { AppResults } from './app-results.ts'
@@ -55,19 +54,10 @@ import { createAppSignals } from './app-signals.ts'
 import { AppTasks } from './app-tasks.ts'
 import type { Bound, OutputOf, ParametersOf, TaskDeclaration, Unbound } from './declare-task.ts'
 import { readDeclaration } from './declare-task.ts'
-import { runEagerly } from './eager.ts'
-import type { Discovery } from './module-loader.ts'
-import { discover, importModule } from './module-loader.ts'
 import type { BrokerRetry, WorkerSettings } from './worker-settings.ts'
 import { readBrokerRetry, readWorkerSettings } from './worker-settings.ts'
 
 type Kwargs = Readonly<Record<string, unknown>>
-
-/** Sources are `.ts`, the package is `.js`: the module beside this one is what this one is. */
-const CHILD_RUNNER = new URL('./child-runner.ts', import.meta.url).href.replace(
-  /\.ts$/,
-  path.extname(import.meta.url),
-)
 
 /**
  * An app: its tasks, its settings, and everything that is made of them. Celery: `Celery`.
@@ -87,15 +77,11 @@ export class Celery implements CanvasHost, AsyncDisposable {
   readonly oid: string = uuid()
   readonly #options: AppOptions
   readonly #tasks: AppTasks
-  readonly #broker: AppBroker
+  /** Its broker and its queues. Celery: `app.amqp`. */
+  readonly amqp: AppAmqp
   readonly #results: AppResults
-  readonly #publisher: Publisher
-  readonly #discoveries: Discovery[] = []
-  #queues: { readonly settings: Settings; readonly queues: Queues } | undefined
-  #accept: { readonly settings: Settings; readonly list: AcceptList } | undefined
-  #loading: Promise<void> | undefined
-  #tracer: Tracer | undefined
-  #recorder: OutcomeRecorder | undefined
+  readonly #execution: AppExecution
+  readonly #modules: AppModules
 
   constructor(main?: string, options: UserAppOptions = {}) {
     this.#options = normalizeAppOptions(options)
@@ -105,29 +91,16 @@ export class Celery implements CanvasHost, AsyncDisposable {
     this.signals = createAppSignals(this.logger)
     this.conf = this.#configuration()
     this.#tasks = new AppTasks(this, this.#options.strictTyping)
+    const { conf, logger, clock, signals, serializers, compressions } = this
     const settings = (): Settings => this.settings
     const clientName = `gen${process.pid}@${hostname()}`
-    this.#broker = new AppBroker({ settings, logger: this.logger, clock: this.clock, clientName })
-    this.#results = new AppResults({
-      conf: this.conf,
-      serializers: this.serializers,
-      errorClasses: this.errorClasses,
-      logger: this.logger,
-      clock: this.clock,
-      openChannel: () => this.#broker.openChannel(),
-    })
-    this.#publisher = new Publisher({
-      settings,
-      queues: () => this.queues,
-      producer: () => this.#broker.producer,
-      serializers: this.serializers,
-      compressions: this.compressions,
-      signals: this.signals,
-      replyTo: () => this.results.replyTo ?? this.oid,
-      origin: clientName,
-      clock: this.clock,
-      logger: this.logger,
-    })
+    const replyTo = (): string => this.results.replyTo ?? this.oid
+    const common = { settings, logger, clock, signals, serializers, compressions }
+    this.amqp = new AppAmqp({ ...common, clientName, replyTo })
+    const openChannel = (): Promise<Channel> => this.amqp.broker.openChannel()
+    this.#results = new AppResults({ conf, errorClasses: this.errorClasses, openChannel, ...common })
+    this.#execution = new AppExecution({ host: this, conf, serializers, compressions })
+    this.#modules = new AppModules({ sender: this, settings, serializers, signals })
     if (this.#options.setAsCurrent) setCurrentHost(this)
   }
 
@@ -271,10 +244,7 @@ export class Celery implements CanvasHost, AsyncDisposable {
     packages: readonly string[] | (() => readonly string[]),
     options: { readonly relatedName?: string | null } = {},
   ): void {
-    this.#discoveries.push({
-      packages,
-      relatedName: options.relatedName === undefined ? 'tasks' : options.relatedName,
-    })
+    this.#modules.autodiscover(packages, options.relatedName)
   }
 
   /**
@@ -282,11 +252,7 @@ export class Celery implements CanvasHost, AsyncDisposable {
    * whoever calls it again gets the same promise. When it failed the next call tries again.
    */
   loadModules(): Promise<void> {
-    this.#loading ??= this.#loadModules().catch((error: unknown) => {
-      this.#loading = undefined
-      throw error
-    })
-    return this.#loading
+    return this.#modules.load()
   }
 
   // ---------------------------------------------------------------- what tasks, execution and workers need
@@ -301,18 +267,15 @@ export class Celery implements CanvasHost, AsyncDisposable {
 
   /** The queues, made of the settings. */
   get queues(): Queues {
-    const { settings } = this
-    if (this.#queues?.settings !== settings) this.#queues = { settings, queues: new Queues(settings) }
-    return this.#queues.queues
+    return this.amqp.queues
   }
 
   publish(call: TaskCall): Promise<void> {
-    return this.#publisher.publish(call)
+    return this.amqp.publish(call)
   }
 
   runEagerly(call: TaskCall): Promise<EagerOutcome> {
-    this.#tracer ??= new Tracer(this.executionHost())
-    return runEagerly({ host: this, tracer: this.#tracer, serializers: this.serializers }, call)
+    return this.#execution.runEagerly(call)
   }
 
   pipe(left: AnySignature, right: AnySignature): AnySignature {
@@ -324,29 +287,17 @@ export class Celery implements CanvasHost, AsyncDisposable {
   }
 
   executionHost(): ExecutionHost {
-    const { workerDeduplicateSuccessfulTasks: deduplicates } = this.settings
-    return {
-      tasks: this,
-      decodeBody: (body, encoding) => this.#decode(body, encoding),
-      deduplicate: deduplicates ? { max: 1000, expires: 10_800_000 } : undefined,
-    }
+    return this.#execution.host()
   }
 
   /** Decodes the body of a message. @throws SerializationError. */
-  decodeBody({ body, headers, properties }: Delivery): unknown {
-    const { contentType, contentEncoding } = properties
-    const compression = headers['compression']
-    return this.#decode(body, {
-      contentType,
-      contentEncoding,
-      compression: typeof compression === 'string' ? compression : undefined,
-    })
+  decodeBody(delivery: Delivery): unknown {
+    return this.#execution.decode(delivery)
   }
 
   /** Writes the outcomes of tasks that the process that ran them could not write. */
   get recorder(): OutcomeRecorder {
-    this.#recorder ??= new OutcomeRecorder(this.executionHost())
-    return this.#recorder
+    return this.#execution.recorder
   }
 
   /** The settings that workers look at. */
@@ -366,48 +317,26 @@ export class Celery implements CanvasHost, AsyncDisposable {
 
   /** The alternatives of the broker. */
   brokers(purpose: 'read' | 'write'): readonly TransportOptions[] {
-    return this.#broker.candidates(purpose)
+    return this.amqp.broker.candidates(purpose)
   }
 
   resolveTransport(url: string): Promise<Transport> {
-    return this.#broker.resolve(url)
+    return this.amqp.broker.resolve(url)
   }
 
   /** The queues to consume: those selected, else all that are configured, less the excluded. */
-  consumedQueues(
-    options: { readonly select?: readonly string[]; readonly exclude?: readonly string[] } = {},
-  ): readonly Queue[] {
-    this.queues.select(options.select ?? [])
-    this.queues.deselect(options.exclude ?? [])
-    return this.queues.consumeFrom
+  consumedQueues(selection?: QueueSelection): readonly Queue[] {
+    return this.amqp.consumedQueues(selection)
   }
 
   /** How a pool runs tasks: in this process, or in others, which load `module` (`file#export`). */
   runnerSource({ module }: { readonly module: string | undefined }): RunnerSource {
-    const { brokerUrl, brokerReadUrl, brokerWriteUrl, resultBackend } = this.settings
-    const backend = typeof resultBackend === 'string' ? { resultBackend } : {}
-    const settings = { ...this.conf.plainChanges(), brokerUrl, brokerReadUrl, brokerWriteUrl, ...backend }
-    return {
-      module: CHILD_RUNNER,
-      init: { app: module ?? '', settings },
-      create: () => Promise.resolve(createTaskRunner(this.executionHost())),
-    }
+    return this.#execution.runnerSource(module)
   }
 
   /** Empties queues (default: all that are consumed); settles with the number of messages removed. */
-  async purge(names: readonly string[] = []): Promise<number> {
-    const queues = names.length === 0 ? this.queues.consumeFrom : names.map((name) => this.queues.get(name))
-    const channel = await this.#broker.openChannel()
-    try {
-      let removed = 0
-      for (const queue of queues) {
-        await queue.declare(channel)
-        removed += await channel.purge(queue.name)
-      }
-      return removed
-    } finally {
-      await channel.close()
-    }
+  purge(names?: readonly string[]): Promise<number> {
+    return this.amqp.purge(names)
   }
 
   /** Makes it the app that is meant where none is named. Celery: `set_current`, `set_default`. */
@@ -418,27 +347,11 @@ export class Celery implements CanvasHost, AsyncDisposable {
   /** Waits for what is being published and stored, then disconnects. Using the app again connects again. */
   async close(): Promise<void> {
     await this.#results.close()
-    await this.#broker.close()
+    await this.amqp.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
-  }
-
-  async #loadModules(): Promise<void> {
-    const { imports, include, acceptContent, resultAcceptContent, ...more } = this.settings
-    const serializers = [
-      more.taskSerializer,
-      more.resultSerializer,
-      ...acceptContent,
-      ...(resultAcceptContent ?? []),
-    ]
-    await this.serializers.ready(...serializers)
-    await this.signals.importModules.send({ sender: this })
-    for (const name of imports) await importModule(name, 'imports')
-    for (const name of include) await importModule(name, 'include')
-    for (const discovery of this.#discoveries) await discover(discovery)
-    await this.signals.onAfterFinalize.send({ sender: this })
   }
 
   #configuration(): Configuration {
@@ -451,14 +364,5 @@ export class Celery implements CanvasHost, AsyncDisposable {
     })
     if (configSource !== undefined) conf.configFromObject(configSource, { namespace })
     return conf
-  }
-
-  #decode(body: Uint8Array, { contentType, contentEncoding, compression }: BodyEncoding): unknown {
-    const { settings } = this
-    if (this.#accept?.settings !== settings) {
-      this.#accept = { settings, list: this.serializers.acceptList(settings.acceptContent) }
-    }
-    const plain = compression === undefined ? body : this.compressions.decompress(body, compression)
-    return this.serializers.decode(plain, contentType, contentEncoding, this.#accept.list)
   }
 }

@@ -1,0 +1,93 @@
+/** The messaging side of an app: its broker, its queues, and the way of its calls there. Celery: `app.amqp`. */
+import type { Settings } from '../config/settings.ts'
+import type { Exchange, Queue } from '../messaging/entity.ts'
+import type { PublisherOptions } from '../routing/publisher.ts'
+import { Publisher } from '../routing/publisher.ts'
+import { Queues } from '../routing/queues.ts'
+import type { TaskCall } from '../task/ports.ts'
+import type { AppBrokerOptions } from './app-broker.ts'
+import { AppBroker } from './app-broker.ts'
+
+/** What an `AppAmqp` works with. */
+export type AppAmqpOptions = Omit<AppBrokerOptions, 'settings'> &
+  Omit<PublisherOptions, 'settings' | 'queues' | 'producer' | 'origin'> & {
+    /** The settings as they are now; another object when they have changed. */
+    readonly settings: () => Settings
+  }
+
+/** Which queues to consume. */
+export interface QueueSelection {
+  /** Default: all that are configured. */
+  readonly select?: readonly string[]
+  readonly exclude?: readonly string[]
+}
+
+/** See the module's description. */
+export class AppAmqp {
+  /** The connection for publishing. */
+  readonly broker: AppBroker
+  readonly #options: AppAmqpOptions
+  readonly #publisher: Publisher
+  #queues: { readonly settings: Settings; readonly queues: Queues } | undefined
+
+  constructor(options: AppAmqpOptions) {
+    this.#options = options
+    this.broker = new AppBroker(options)
+    this.#publisher = new Publisher({
+      ...options,
+      queues: () => this.queues,
+      producer: () => this.broker.producer,
+      origin: options.clientName,
+    })
+  }
+
+  /** The queues, made of the settings. Celery: `app.amqp.queues`. */
+  get queues(): Queues {
+    const settings = this.#options.settings()
+    if (this.#queues?.settings !== settings) this.#queues = { settings, queues: new Queues(settings) }
+    return this.#queues.queues
+  }
+
+  /** The queue of tasks that go nowhere else. Celery: `app.amqp.default_queue`. */
+  get defaultQueue(): Queue {
+    return this.queues.default
+  }
+
+  /** Exchange of queues that name none. Celery: `app.amqp.default_exchange`. */
+  get defaultExchange(): Exchange {
+    return this.queues.defaultExchange
+  }
+
+  /** Routes, encodes and publishes a call; settles when the broker has the message. Celery: `send_task_message`. */
+  publish(call: TaskCall): Promise<void> {
+    return this.#publisher.publish(call)
+  }
+
+  /** The queues to consume: those selected, else all that are configured, less the excluded. */
+  consumedQueues({ select = [], exclude = [] }: QueueSelection = {}): readonly Queue[] {
+    this.queues.select(select)
+    this.queues.deselect(exclude)
+    return this.queues.consumeFrom
+  }
+
+  /** Empties queues (default: all that are consumed); settles with the number of messages removed. */
+  async purge(names: readonly string[] = []): Promise<number> {
+    const queues = names.length === 0 ? this.queues.consumeFrom : names.map((name) => this.queues.get(name))
+    const channel = await this.broker.openChannel()
+    try {
+      let removed = 0
+      for (const queue of queues) {
+        await queue.declare(channel)
+        removed += await channel.purge(queue.name)
+      }
+      return removed
+    } finally {
+      await channel.close()
+    }
+  }
+
+  /** Waits for what is being published, then disconnects. It may be used again afterwards. */
+  close(): Promise<void> {
+    return this.broker.close()
+  }
+}
