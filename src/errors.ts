@@ -290,3 +290,8 @@ export class ContentDisallowed extends SerializationError {
 export class SerializerNotInstalled extends SerializationError {
   override readonly code: string = 'SERIALIZER_NOT_INSTALLED'
 }
+
+/** A pattern for names of nodes is of a kind that nobody knows here. kombu: `MatcherNotInstalled`. */
+export class MatcherNotInstalled extends KombuError {
+  override readonly code: string = 'MATCHER_NOT_INSTALLED'
+}

@@ -38,6 +38,7 @@ import { typedTask } from '../task/task.ts'
 import type { TaskBase } from '../task/task-base.ts'
 import type { Clock } from '../util/clock.ts'
 import { systemClock } from '../util/clock.ts'
+import { LamportClock } from '../util/lamport-clock.ts'
 import type { Logger } from '../util/logger.ts'
 import { StreamLogger } from '../util/logger.ts'
 import { type Timezone, timezone } from '../util/timezone.ts'
@@ -70,6 +71,8 @@ export class Celery implements CanvasHost, AsyncDisposable {
   readonly conf: Configuration
   readonly logger: Logger
   readonly clock: Clock
+  /** Orders the messages of remote control and events. Celery: `app.clock` (ours is the source of time). */
+  readonly logicalClock: LamportClock = new LamportClock()
   readonly signals: AppSignals
   readonly serializers: SerializerRegistry = createSerializerRegistry()
   readonly compressions: CompressionRegistry = new CompressionRegistry()
