@@ -98,6 +98,14 @@ export interface Binding {
   readonly arguments: Readonly<Record<string, unknown>>
 }
 
+/** Binds an exchange to another one, the source, from which it gets messages. */
+export interface ExchangeBinding {
+  readonly exchange: string
+  readonly source: string
+  readonly routingKey: string
+  readonly arguments: Readonly<Record<string, unknown>>
+}
+
 /** What the broker says of a queue. */
 export interface QueueStatus {
   readonly name: string
@@ -140,6 +148,8 @@ export interface Channel {
   declareQueue(queue: QueueDeclaration): Promise<QueueStatus>
   bind(binding: Binding): Promise<void>
   unbind(binding: Binding): Promise<void>
+  /** For brokers whose exchanges can get messages from others (RabbitMQ). */
+  bindExchange?(binding: ExchangeBinding): Promise<void>
   deleteExchange(name: string): Promise<void>
   /** Settles with the number of messages that were in it. Deleting what isn't there is no error. */
   deleteQueue(

@@ -44,17 +44,22 @@ export interface Destination {
  * Through a direct exchange a queue is reached by its name over the default exchange, whatever the key; through others
  * by exchange and key. Celery: in `send_task_message`.
  */
-export function destinationOf({ options, queue }: RoutedOptions, queues: Queues): Destination {
+export function destinationOf(routed: RoutedOptions, queues: Queues): Destination {
+  const { options, queue } = routed
   const exchange = textOf(options['exchange'])
   const routingKey = textOf(options['routing_key'])
-  const type = textOf(options['exchange_type']) ?? queue?.exchange?.type ?? 'direct'
-  if ((exchange === undefined || routingKey === undefined) && type === 'direct') {
+  if ((exchange === undefined || routingKey === undefined) && exchangeTypeOf(routed) === 'direct') {
     return { exchange: '', routingKey: queue?.name ?? routingKey ?? '' }
   }
   return {
     exchange: exchange ?? (queue?.exchange?.name || queues.defaultExchange.name),
     routingKey: routingKey ?? (queue?.routingKey || queues.defaultRoutingKey),
   }
+}
+
+/** Type of the exchange that a call goes through. */
+export function exchangeTypeOf({ options, queue }: RoutedOptions): string {
+  return textOf(options['exchange_type']) ?? queue?.exchange?.type ?? 'direct'
 }
 
 function expand(queues: Queues, options: WireOptions): RoutedOptions {

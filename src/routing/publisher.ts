@@ -29,6 +29,8 @@ import type { CallFields } from './call-fields.ts'
 import { OptionReader, readCallFields, readProperties } from './call-fields.ts'
 import type { RoutedOptions } from './destination.ts'
 import { destinationOf, routeCall } from './destination.ts'
+import type { NativeDelay, NativeDelaySettings } from './native-delay.ts'
+import { delayed, nativeDelay } from './native-delay.ts'
 import { intervalPolicy } from './publish-retry.ts'
 import type { QueueSettings, Queues } from './queues.ts'
 import type { Routes } from './routes.ts'
@@ -36,6 +38,7 @@ import { readRoutes } from './routes.ts'
 
 /** The settings that publishing looks at. */
 export type PublisherSettings = QueueSettings &
+  NativeDelaySettings &
   Pick<
     Settings,
     | 'taskRoutes'
@@ -76,6 +79,15 @@ interface Plan {
   readonly options: WireOptions
   /** Nothing in the options is about this call alone. */
   readonly plain: boolean
+  /** For calls with an `eta`; undefined: their workers do the waiting. */
+  readonly delay: NativeDelay | undefined
+}
+
+/** A call on its way. */
+interface Sending {
+  readonly task: EncodedTask
+  readonly properties: MessageProperties
+  readonly publish: PublishOptions
 }
 
 /** See the module's description. */
@@ -132,12 +144,20 @@ export class Publisher {
       properties = { ...properties, expiration: expirationProperty(fields.expires, now) }
       this.#warnIfPast(call, fields.expires, now)
     }
+    const publish = fields?.eta === undefined ? plan.publish : this.#delayed(plan, fields.eta, now)
     const observed =
       signals.beforeTaskPublish.hasReceivers ||
       signals.afterTaskPublish.hasReceivers ||
       signals.taskSent.hasReceivers
-    if (observed) return this.#sendObserved(plan, call, task, properties)
-    return this.#options.producer().publish(this.#message(plan, task, properties), plan.publish)
+    if (observed) return this.#sendObserved(plan, call, { task, properties, publish })
+    return this.#options.producer().publish(this.#message(plan, task, properties), publish)
+  }
+
+  #delayed({ publish, delay }: Plan, eta: Date | string, now: number): PublishOptions {
+    if (delay === undefined) return publish
+    if (delay.problem === undefined) return delayed(publish, delay, eta, now)
+    this.#options.logger.warn(delay.problem)
+    return publish
   }
 
   #encode(plan: Plan, call: TaskCall, fields: CallFields | undefined): EncodedTask {
@@ -188,14 +208,9 @@ export class Publisher {
   }
 
   /** Somebody listens: receivers may change the message before it goes. */
-  async #sendObserved(
-    plan: Plan,
-    call: TaskCall,
-    task: EncodedTask,
-    properties: MessageProperties,
-  ): Promise<void> {
+  async #sendObserved(plan: Plan, call: TaskCall, { task, properties, publish }: Sending): Promise<void> {
     const { signals, producer } = this.#options
-    const { exchange, routingKey } = plan.publish.target
+    const { exchange, routingKey } = publish.target
     const changeable: Record<string, unknown> = {
       ...properties,
       correlationId: task.correlationId,
@@ -204,14 +219,11 @@ export class Publisher {
     const sender = call.name
     const common = { sender, body: task.body, headers: task.headers, exchange, routingKey }
     if (signals.beforeTaskPublish.hasReceivers) {
-      const { retry } = plan.publish
+      const { retry } = publish
       await signals.beforeTaskPublish.send({ ...common, properties: changeable, retryPolicy: retry })
     }
     const message = this.#message(plan, task, properties)
-    await producer().publish(
-      { ...message, properties: { ...message.properties, ...changeable } },
-      plan.publish,
-    )
+    await producer().publish({ ...message, properties: { ...message.properties, ...changeable } }, publish)
     if (signals.afterTaskPublish.hasReceivers) await signals.afterTaskPublish.send(common)
     if (signals.taskSent.hasReceivers) {
       const { id: taskId, args, kwargs } = call
@@ -276,6 +288,7 @@ function makePlan(
     properties: { ...defaultPriority(routed, call), ...readProperties(options) },
     options,
     plain: isPlain(options),
+    delay: isPlain(options) ? undefined : nativeDelay(routed, queues(), settings),
   }
 }
 

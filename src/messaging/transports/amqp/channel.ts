@@ -13,6 +13,7 @@ import type {
   Channel,
   ConsumeOptions,
   ConsumerHandle,
+  ExchangeBinding,
   ExchangeDeclaration,
   PublishTicket,
   QueueDeclaration,
@@ -121,6 +122,13 @@ export class AmqpChannel implements Channel {
   async unbind({ queue, exchange, routingKey, arguments: given }: Binding): Promise<void> {
     await this.#call(`Unbinding the queue ${JSON.stringify(queue)} from ${JSON.stringify(exchange)}`, () =>
       this.#client.unbindQueue(queue, exchange, routingKey, tableArguments(given)),
+    )
+  }
+
+  async bindExchange({ exchange, source, routingKey, arguments: given }: ExchangeBinding): Promise<void> {
+    const what = `Binding the exchange ${JSON.stringify(exchange)} to ${JSON.stringify(source)}`
+    await this.#call(what, () =>
+      this.#client.bindExchange(exchange, source, routingKey, tableArguments(given)),
     )
   }
 
