@@ -38,10 +38,10 @@ function listed({ name, durable, autoDelete, exclusive, queueArguments }: Queue)
 function assertTopology(topology: Topology | undefined, mailbox: Mailbox): void {
   assert.ok(topology)
   for (const { name, type, durable, autoDelete } of [mailbox.exchange, mailbox.replyExchange]) {
-    const exchange = topology.exchanges.find((each) => each['name'] === name)
+    const declared = { name, type, durable, auto_delete: autoDelete, internal: false, arguments: [] }
     assert.deepEqual(
-      { name, type, durable, auto_delete: autoDelete, internal: false, arguments: [] },
-      exchange,
+      declared,
+      topology.exchanges.find((each) => each['name'] === name),
     )
   }
   const queue = mailbox.nodeQueue(NODE)
