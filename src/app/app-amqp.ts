@@ -65,9 +65,9 @@ export class AppAmqp {
 
   /** The queues to consume: those selected, else all that are configured, less the excluded. */
   consumedQueues({ select = [], exclude = [] }: QueueSelection = {}): readonly Queue[] {
-    this.queues.select(select)
-    this.queues.deselect(exclude)
-    return this.queues.consumeFrom
+    const { queues } = this
+    const chosen = select.length === 0 ? queues.consumeFrom : select.map((name) => queues.get(name))
+    return chosen.filter(({ name }) => !exclude.includes(name))
   }
 
   /** Empties queues (default: all that are consumed); settles with the number of messages removed. */

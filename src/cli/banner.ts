@@ -2,7 +2,7 @@
 
 import { arch, release, type } from 'node:os'
 import { sanitizeUrl } from '../util/url.ts'
-import { versionBanner } from './version.ts'
+import { versionBanner } from '../util/version.ts'
 
 /** What the banner says. */
 export interface BannerFacts {

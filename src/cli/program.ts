@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander'
 import { CeleryError } from '../errors.ts'
 import { didYouMean } from '../util/text.ts'
+import { CELERY_VERSION, versionBanner } from '../util/version.ts'
 import { callCommand } from './call.ts'
 import type { CliIo, GlobalOptions } from './cli-context.ts'
 import { CliContext } from './cli-context.ts'
@@ -11,7 +12,6 @@ import { addOption, environmentNote, settleOptions } from './options.ts'
 import { purgeCommand } from './purge.ts'
 import { reportCommand } from './report.ts'
 import { resultCommand } from './result.ts'
-import { CELERY_VERSION, versionBanner } from './version.ts'
 import { workerCommand } from './worker.ts'
 
 /**
