@@ -10,8 +10,10 @@ import type {
   FreezeOptions,
   MergedCall,
   SignatureParts,
+  Stamping,
 } from '../task/signature.ts'
 import { listOption, Signature } from '../task/signature.ts'
+import type { Stamps } from '../task/stamping.ts'
 import { uuid } from '../util/uuid.ts'
 import { Chord } from './chord.ts'
 import { Group } from './group.ts'
@@ -81,6 +83,14 @@ export class Chain<
       for (const task of tasks) task.addLink('link_error', this.host.signatureFrom(errback))
     }
     return tasks
+  }
+
+  override stampWith(stamping: Stamping, outer: Stamps): void {
+    const { visitor } = stamping
+    const stamps = this.stampsOf(stamping, outer, visitor?.onChainStart?.(this, outer))
+    this.stampLinks(stamping, stamps)
+    for (const task of this.tasks) task.stampWith(stamping, stamps)
+    visitor?.onChainEnd?.(this, stamps)
   }
 
   override freeze(place: FreezeOptions = {}): H {

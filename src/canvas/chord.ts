@@ -17,8 +17,11 @@ import type {
   MergedCall,
   ResultOf,
   SignatureParts,
+  Stamping,
+  StampingVisitor,
 } from '../task/signature.ts'
 import { Signature } from '../task/signature.ts'
+import type { Stamps } from '../task/stamping.ts'
 import { uuid } from '../util/uuid.ts'
 import type { FrozenGroup, ResultsOf } from './group.ts'
 import { flattened, Group } from './group.ts'
@@ -99,8 +102,21 @@ export class Chord<
     this.body.addLink(kind, signature)
   }
 
+  /** Without a visitor the body gets no stamps, as in Celery. */
+  override stampWith(stamping: Stamping, outer: Stamps): void {
+    const { visitor } = stamping
+    const visited = visitor === undefined ? undefined : this.#visitHeader(visitor, outer)
+    const stamps = this.stampsOf(stamping, outer, visited)
+    this.stampLinks(stamping, stamps)
+    for (const task of this.members) task.stampWith(stamping, stamps)
+    if (visitor === undefined) return
+    if (visitor.onChordHeaderEnd !== undefined) visitor.onChordHeaderEnd(this, stamps)
+    else visitor.onGroupEnd?.(this.#headerGroup, stamps)
+    this.body.stampWith(stamping, this.stampsOf(stamping, stamps, visitor.onChordBody?.(this, stamps)))
+  }
+
   override freeze(place: FreezeOptions = {}): H {
-    const header = this.header instanceof Group ? this.header : new Group(this.host, this.header)
+    const header = this.#headerGroup
     this.header = header
     const headerResult = header.freeze({ parentId: place.parentId, rootId: place.rootId, chord: this.body })
     this.options['task_id'] = headerResult.id
@@ -176,6 +192,15 @@ export class Chord<
     }
     bodyResult.parent = headerResult
     return bodyResult
+  }
+
+  #visitHeader(visitor: StampingVisitor, outer: Stamps): Stamps | undefined {
+    if (visitor.onChordHeaderStart !== undefined) return visitor.onChordHeaderStart(this, outer)
+    return visitor.onGroupStart?.(this.#headerGroup, outer)
+  }
+
+  get #headerGroup(): Group {
+    return this.header instanceof Group ? this.header : new Group(this.host, this.header)
   }
 
   #preparedHeader(): Group {

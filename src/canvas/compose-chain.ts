@@ -59,7 +59,7 @@ export function chain<R = unknown>(
 ): Signature<readonly unknown[], R, ResultNode>
 export function chain(...tasks: readonly (AnySignature | Iterable<AnySignature>)[]): unknown {
   const [only, ...more] = tasks
-  if (only instanceof Signature && more.length === 0) return new Chain(only.host, [only])
+  if (only instanceof Signature && more.length === 0) return new Chain(only.host, [only.element])
   const all = tasks.flatMap((task) => (task instanceof Signature ? [task] : [...task]))
   return all.reduce<AnySignature>(pipe, new Chain(all[0]?.host ?? currentHost(), []))
 }

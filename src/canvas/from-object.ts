@@ -5,6 +5,7 @@ import { Signature } from '../task/signature.ts'
 import { isRecord } from '../util/is-record.ts'
 import { Chain } from './chain.ts'
 import { Chord } from './chord.ts'
+import { Chunks } from './chunks.ts'
 import { Group } from './group.ts'
 
 /** No honest workflow is nested any deeper. */
@@ -36,6 +37,10 @@ function read(host: CanvasHost, value: unknown, where: string, depth: number): A
     case 'chord':
       return readChord(host, kwargs, parts, where, depth)
     default:
+      // What bears an id is waited for under that id, so it is sent as the one task that it is.
+      if (task === 'celery.chunks' && depth === 0 && typeof options['task_id'] !== 'string') {
+        return new Chunks(host, { ...parts, task, kwargs })
+      }
       return new Signature(host, { ...parts, task, kwargs })
   }
 }

@@ -13,8 +13,10 @@ import type {
   LinkKind,
   MergedCall,
   ResultOf,
+  Stamping,
 } from '../task/signature.ts'
 import { Signature } from '../task/signature.ts'
+import type { Stamps } from '../task/stamping.ts'
 import { uuid } from '../util/uuid.ts'
 
 /** The values of several signatures, in order. */
@@ -94,6 +96,14 @@ export class Group<
       if (countdown + step <= stop) countdown += step
     }
     return this
+  }
+
+  override stampWith(stamping: Stamping, outer: Stamps): void {
+    const { visitor } = stamping
+    const stamps = this.stampsOf(stamping, outer, visitor?.onGroupStart?.(this, outer))
+    this.stampLinks(stamping, stamps)
+    for (const task of this.tasks) task.stampWith(stamping, stamps)
+    visitor?.onGroupEnd?.(this, stamps)
   }
 
   override freeze(place: FreezeOptions = {}): GroupResult<T> {
@@ -245,5 +255,5 @@ export function group(...tasks: readonly (AnySignature | Iterable<AnySignature>)
 export function flattened(tasks: readonly (AnySignature | Iterable<AnySignature>)[]): AnySignature[] {
   const [only, ...more] = tasks
   if (more.length === 0 && only instanceof Group) return [...only.tasks]
-  return tasks.flatMap((task) => (task instanceof Signature ? [task] : [...task]))
+  return tasks.flatMap((task) => (task instanceof Signature ? [task] : [...task])).map((task) => task.element)
 }

@@ -8,7 +8,7 @@ import { Group } from './group.ts'
  * `left | right`. A group with a task after it becomes a chord, what comes after a chord goes to its body, a group of
  * one (unless it is the first) is that one, and chains melt into each other. Neither side changes.
  */
-export function pipe(left: AnySignature, right: AnySignature): AnySignature {
+export function pipe({ element: left }: AnySignature, { element: right }: AnySignature): AnySignature {
   if (left instanceof Chain) return pipeChain(left, right)
   if (left instanceof Group) return new Chord(left.host, left.clone(), right.clone())
   if (left instanceof Chord) return pipeChord(left, right)

@@ -11,6 +11,8 @@ import type { UserCallOptions } from './call-options.ts'
 import { NO_OPTIONS, toWireOptions } from './call-options.ts'
 import { applyTask, callTask } from './call-task.ts'
 import type { TaskHost, WireOptions } from './ports.ts'
+import type { NamedStamps, StampOptions, Stamps } from './stamping.ts'
+import { mergeStamps } from './stamping.ts'
 
 /** The arguments that signatures of a type want. Of a union: those that all of them take. */
 export type ArgsOf<S> = [S] extends [{ readonly '~types': { readonly args: (args: infer Args) => void } }]
@@ -88,6 +90,36 @@ export interface FreezeOptions {
   readonly chord?: AnySignature | SignatureData | undefined
   readonly rootId?: string | undefined
   readonly parentId?: string | undefined
+}
+
+/**
+ * Decides on stamps, signature by signature. Every method gets what is about to be stamped and the stamps so far, and
+ * answers more of them. Celery: `StampingVisitor`.
+ */
+export interface StampingVisitor {
+  /** For every single call. */
+  onSignature(signature: AnySignature, stamps: Stamps): Stamps | undefined
+  /** For all members of a group. */
+  onGroupStart?(group: AnySignature, stamps: Stamps): Stamps | undefined
+  onGroupEnd?(group: AnySignature, stamps: Stamps): void
+  /** For all elements of a chain. */
+  onChainStart?(chain: AnySignature, stamps: Stamps): Stamps | undefined
+  onChainEnd?(chain: AnySignature, stamps: Stamps): void
+  /** For the whole header of a chord. Default: what `onGroupStart` says of a group of its members. */
+  onChordHeaderStart?(chord: AnySignature, stamps: Stamps): Stamps | undefined
+  onChordHeaderEnd?(chord: AnySignature, stamps: Stamps): void
+  /** For the body of a chord. */
+  onChordBody?(chord: AnySignature, stamps: Stamps): Stamps | undefined
+  /** For what is linked. */
+  onCallback?(callback: AnySignature, stamps: Stamps): Stamps | undefined
+  /** For what is linked for errors. */
+  onErrback?(errback: AnySignature, stamps: Stamps): Stamps | undefined
+}
+
+/** Who stamps, and how. */
+export interface Stamping {
+  readonly visitor: StampingVisitor | undefined
+  readonly append: boolean
 }
 
 /** Options that stay as they are once they are set, because others rely on them. */
@@ -211,6 +243,41 @@ export class Signature<
     this.options[kind] = [...list, signature]
   }
 
+  /**
+   * Stamps it, all that it is made of and all that is linked to it, in place: with these stamps, or with those that a
+   * visitor gives each of them. Stamps arrive as `self.request.stamps`. Celery: `stamp`.
+   */
+  stamp(by: Stamps | StampingVisitor, { appendStamps = false, stamps = {} }: StampOptions = {}): this {
+    if (isVisitor(by)) this.stampWith({ visitor: by, append: appendStamps }, stamps)
+    else this.stampWith({ visitor: undefined, append: appendStamps }, { ...stamps, ...by })
+    return this
+  }
+
+  /** The same as `stamp` with all that is known at this place of a workflow. Overridden by composite signatures. */
+  stampWith(stamping: Stamping, outer: Stamps): void {
+    this.stampLinks(stamping, outer)
+    const visited = stamping.visitor?.onSignature(this, outer)
+    Object.assign(this.options, this.stampsOf(stamping, outer, visited))
+  }
+
+  /** Stamps callbacks and errbacks alone; they don't get its own stamps. Celery: `stamp_links`. */
+  stampLinks(stamping: Stamping, outer: Stamps): void {
+    for (const kind of ['link', 'link_error'] as const) {
+      const links = listOption(this.options, kind)
+      if (links.length === 0) continue
+      let stamps = outer
+      this.options[kind] = links.map((data) => {
+        const link = this.host.signatureFrom(data)
+        const { visitor, append } = stamping
+        const visited =
+          kind === 'link' ? visitor?.onCallback?.(link, stamps) : visitor?.onErrback?.(link, stamps)
+        stamps = mergeStamps(stamps, visitor === undefined ? undefined : (visited ?? {}), undefined, append)
+        link.stampWith(stamping, stamps)
+        return link
+      })
+    }
+  }
+
   /** Another one like it. Arguments go in front of the bound ones, options over the set ones. */
   clone(extra: ApplyOptions & { readonly args?: readonly unknown[] } = {}): Signature<Args, R, H> {
     return new Signature<Args, R, H>(this.host, this.clonedParts(extra))
@@ -244,6 +311,11 @@ export class Signature<
   /** How many results it brings to a chord whose header it is part of. */
   get chordSize(): number {
     return 1
+  }
+
+  /** What stands for it in a workflow: itself, but for what is a workflow of its own. */
+  get element(): AnySignature {
+    return this
   }
 
   /** The signatures it is made of; none for a plain task. */
@@ -295,6 +367,12 @@ export class Signature<
     return this.kwargs
   }
 
+  /** All stamps that it is to have. */
+  protected stampsOf(stamping: Stamping, outer: Stamps, visited: Stamps | undefined): NamedStamps {
+    const { visitor, append } = stamping
+    return mergeStamps(outer, visitor === undefined ? undefined : (visited ?? {}), this.options, append)
+  }
+
   /** Arguments in front of the bound ones, options over the set ones; nothing changes here. */
   protected merge(args: readonly unknown[], kwargs: Kwargs | undefined, given: WireOptions): MergedCall {
     const options = given === NO_OPTIONS ? this.options : mergeOptions(this.options, given)
@@ -326,6 +404,10 @@ export class Signature<
     const wire = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== null))
     return this.merge(args, kwargs, wire)
   }
+}
+
+function isVisitor(by: Stamps | StampingVisitor): by is StampingVisitor {
+  return typeof by['onSignature'] === 'function'
 }
 
 /** Takes the arguments of `applyAsync` apart, whichever way it was called. */
