@@ -22,7 +22,12 @@ import type {
  * others; whatever the code still does is ignored.
  */
 export class AsyncPool implements Pool {
-  readonly features: PoolFeatures = { terminates: false, resizes: true, processes: false }
+  readonly features: PoolFeatures = {
+    terminates: false,
+    resizes: true,
+    isolates: false,
+    processes: false,
+  }
   readonly #implementation: string
   #size: number
   #runner: Runner | undefined

@@ -1,10 +1,10 @@
 import { ImproperlyConfigured } from '../errors.ts'
+import type { ChildPoolOptions } from './children/child-pool.ts'
 import type { Pool } from './pool.ts'
-import type { PreforkOptions } from './prefork/prefork-pool.ts'
 
 /** Options for any pool; those a pool has no use for are ignored. */
-export interface PoolOptions extends Omit<PreforkOptions, 'processes'> {
-  /** Child processes (`prefork`) or jobs at once (`async`); default: number of cores. Celery: `-c`. */
+export interface PoolOptions extends Omit<ChildPoolOptions, 'processes'> {
+  /** Children (`prefork`, `threads`) or jobs at once (`async`); default: number of cores. Celery: `-c`. */
   readonly concurrency?: number | undefined
 }
 
@@ -14,6 +14,7 @@ export const DEFAULT_ASYNC_CONCURRENCY = 100
 const POOLS = new Map<string, (options: PoolOptions) => Promise<Pool>>([
   ['prefork', createPrefork],
   ['processes', createPrefork],
+  ['threads', createThreads],
   ['solo', async () => new (await import('./async-pool.ts')).AsyncPool({ size: 1, implementation: 'solo' })],
   ['async', createAsync],
   ['eventlet', createAsync],
@@ -37,9 +38,18 @@ export async function createPool(name: string, options: PoolOptions): Promise<Po
   return create(options)
 }
 
-async function createPrefork({ concurrency, ...options }: PoolOptions): Promise<Pool> {
+async function createPrefork(options: PoolOptions): Promise<Pool> {
   const { PreforkPool } = await import('./prefork/prefork-pool.ts')
-  return new PreforkPool(concurrency === undefined ? options : { ...options, processes: concurrency })
+  return new PreforkPool(childOptions(options))
+}
+
+async function createThreads(options: PoolOptions): Promise<Pool> {
+  const { ThreadsPool } = await import('./threads/threads-pool.ts')
+  return new ThreadsPool(childOptions(options))
+}
+
+function childOptions({ concurrency, ...options }: PoolOptions): ChildPoolOptions {
+  return concurrency === undefined ? options : { ...options, processes: concurrency }
 }
 
 async function createAsync({ concurrency }: PoolOptions): Promise<Pool> {

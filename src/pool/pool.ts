@@ -52,7 +52,7 @@ export interface Runner {
   close(): Promise<void>
 }
 
-/** How a process of the pool gets its runner. */
+/** How a process or thread of the pool gets its runner. */
 export interface RunnerSource {
   /** URL of a module that exports `createRunner(init): Promise<Runner>`; loaded in child processes and threads. */
   readonly module: string
@@ -68,7 +68,9 @@ export interface PoolFeatures {
   readonly terminates: boolean
   /** The size can be changed while running. */
   readonly resizes: boolean
-  /** Jobs run in other processes. */
+  /** Jobs run apart from this event loop, in processes or threads that load the runner's module. */
+  readonly isolates: boolean
+  /** Those are processes. */
   readonly processes: boolean
 }
 
@@ -78,6 +80,8 @@ export interface PoolInfo {
   readonly maxConcurrency: number
   /** Process ids of children; empty for in-process pools. */
   readonly processes: readonly number[]
+  /** How many threads there are, if jobs run in threads. */
+  readonly threads?: number
   readonly running: number
 }
 
@@ -111,8 +115,13 @@ export interface Pool {
    * that has started, even if the word of it is still on its way, goes on undisturbed.
    */
   withdraw(id: string): void
-  /** Changes the number of jobs at once; only with `features.resizes`. */
+  /** Changes the number of jobs at once, 0 included; only with `features.resizes`. No running job is ended for it. */
   resize?(size: number): Promise<void>
+  /**
+   * Replaces the children by new ones, which load all modules anew; running jobs end in the old ones. Rejects when the
+   * new ones cannot start; then the old ones stay. Only with `features.isolates`. Celery: `pool_restart`.
+   */
+  restart?(): Promise<void>
   info(): PoolInfo
   /**
    * Graceful: running and waiting jobs finish first. Otherwise: waiting ones end as `terminated`, running ones are

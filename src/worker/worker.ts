@@ -1,12 +1,14 @@
 import { ImproperlyConfigured, NotRegistered, WorkerLostError } from '../errors.ts'
 import type { TaskJob } from '../execution/job.ts'
 import type { Delivery } from '../messaging/message.ts'
+import type { Transport } from '../messaging/transport.ts'
 import { createPool } from '../pool/create-pool.ts'
 import type { Pool } from '../pool/pool.ts'
 import { HeapTimer } from '../util/heap-timer.ts'
 import type { Logger } from '../util/logger.ts'
 import { Consumer } from './consumer.ts'
 import { DeadLetters } from './dead-letters.ts'
+import { setUpDelayedDelivery } from './delayed-delivery.ts'
 import { prefetchCount } from './prefetch.ts'
 import { RateLimits } from './rate-limits.ts'
 import { Request, type RequestHost, requestKey } from './request.ts'
@@ -49,6 +51,7 @@ export class Worker {
   #consumer: Consumer | undefined
   #watchdog: Watchdog | undefined
   #deadLetters: DeadLetters | undefined
+  readonly #leaving = new AbortController()
   #stopping = false
   #stopped: Promise<void> | undefined
 
@@ -115,11 +118,21 @@ export class Worker {
     this.#consumer = consumer
     if (this.options.purge) await this.app.purge(this.options.queues)
     await consumer.start()
+    await this.#setUpDelayedDelivery()
     if (this.#stopping) return
     consumer.failed.catch((error: unknown) => this.#giveUp(error))
     this.#watchdog = this.#createWatchdog(consumer, pool)
     this.#watchdog.start()
     this.#logger.info(`${this.hostname} ready.`)
+  }
+
+  async #setUpDelayedDelivery(): Promise<void> {
+    const { app } = this
+    const { queues: select, excludeQueues: exclude } = this.options
+    const plan = app.delayedDelivery({ select, exclude })
+    if (plan === undefined || this.#stopping) return
+    const resolve = (url: string): Promise<Transport> => app.resolveTransport(url)
+    await setUpDelayedDelivery(plan, { resolve, logger: this.#logger, signal: this.#leaving.signal })
   }
 
   /** Stops; a second call with `cold` hurries a warm stop. Settles when everything is closed. */
@@ -138,6 +151,7 @@ export class Worker {
   /** Never rejects: a worker that stops comes to its end. */
   async #shutDown(mode: StopMode, exitCode: number): Promise<void> {
     this.#stopping = true
+    this.#leaving.abort()
     this.#watchdog?.stop()
     // Before anything is awaited, so that no slot that becomes free is given to one of them.
     for (const request of this.state.requests) request.drop()
@@ -175,9 +189,9 @@ export class Worker {
       maxMemoryPerChild: options.maxMemoryPerChild,
       warn: (message) => this.#logger.warn(`pool: ${message}`),
     })
-    if (pool.features.processes && options.appModule === undefined) {
+    if (pool.features.isolates && options.appModule === undefined) {
       throw new ImproperlyConfigured(
-        `The pool '${options.pool}' runs tasks in processes of their own, which must be told the module that exports ` +
+        `The pool '${options.pool}' runs tasks in processes or threads of their own, which must be told the module that exports ` +
           "the app: new Worker(app, { appModule: './tasks.ts' }), or start it with celery -A tasks worker",
       )
     }

@@ -1,16 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AsyncPool } from '../../src/pool/async-pool.ts'
+import { ChildPool } from '../../src/pool/children/child-pool.ts'
+import type { OpenChild } from '../../src/pool/children/frames.ts'
 import { createPool } from '../../src/pool/create-pool.ts'
 import type { PoolJob, PoolOutcome } from '../../src/pool/pool.ts'
 import { PreforkPool } from '../../src/pool/prefork/prefork-pool.ts'
+import { ThreadsPool } from '../../src/pool/threads/threads-pool.ts'
 import { exercisePool } from '../../src/testing/conformance/pool.ts'
 import type { ConformanceJob } from '../../src/testing/conformance/pool-runner.ts'
 import { eventually } from '../support/eventually.ts'
 import { startProcess } from '../support/spawn.ts'
 
-const inProcess = { terminates: false, resizes: true, processes: false }
-const processes = { terminates: true, resizes: true, processes: true }
+const inProcess = { terminates: false, resizes: true, isolates: false, processes: false }
+const processes = { terminates: true, resizes: true, isolates: true, processes: true }
 
 exercisePool({ name: 'async', features: inProcess, create: (size) => new AsyncPool({ size }) })
 exercisePool({
@@ -22,6 +25,11 @@ exercisePool({
   name: 'prefork, replacing its children after twenty jobs',
   features: processes,
   create: (size) => new PreforkPool({ processes: size, killGrace: 50, maxTasksPerChild: 20 }),
+})
+exercisePool({
+  name: 'threads',
+  features: { ...processes, processes: false },
+  create: (size) => new ThreadsPool({ processes: size, killGrace: 50 }),
 })
 
 test('prefork: a child is replaced after so many jobs [7-027]', async (t) => {
@@ -55,6 +63,52 @@ test('prefork: a child that has grown too large is replaced after its job [7-028
   }
   assert.equal(pids.size, 3)
   assert.match(warnings[0] ?? '', /^process \d+ is replaced: it has \d+ KiB of memory$/)
+})
+
+test('a child that gives no sign of life in time is given up for another [1-186]', async (t) => {
+  const warnings: string[] = []
+  const bodies: string[] = []
+  const open: OpenChild = (events) => {
+    bodies.push(`child ${bodies.length + 1}`)
+    const isDumb = bodies.length === 1
+    if (!isDumb) setImmediate(() => events.received(['up']))
+    return {
+      name: bodies.at(-1) ?? '',
+      pid: 1,
+      send: ([what]) => {
+        if (what === 'init' && !isDumb) setImmediate(() => events.received(['ready']))
+        if (what === 'stop') setImmediate(() => events.exited({ exitCode: 0, signal: undefined }))
+      },
+      flush: () => undefined,
+      kill: () => setImmediate(() => events.exited({ exitCode: undefined, signal: 'SIGKILL' })),
+    }
+  }
+  const options = { processes: 1, aliveTimeout: 10, warn: (text: string) => void warnings.push(text) }
+  const pool = new ChildPool(options, { implementation: 'scripted', open, processes: true })
+  await pool.start({ module: '', init: undefined, create: () => assert.fail('it is not local') })
+  t.after(() => pool.stop({ graceful: false }))
+  assert.deepEqual(bodies, ['child 1', 'child 2'])
+  assert.deepEqual(warnings, ['Timed out waiting for UP message from child 1'])
+})
+
+test('threads: jobs run in threads of this process; one that dies of an error takes no other along [7-022]', async (t) => {
+  const warnings: string[] = []
+  const pool = new ThreadsPool({ processes: 2, warn: (text: string) => void warnings.push(text) })
+  const module = new URL('../../src/testing/conformance/pool-runner.ts', import.meta.url).href
+  await pool.start({ module, init: { greeting: 'hi' }, create: () => assert.fail('it is not local') })
+  t.after(() => pool.stop({ graceful: false }))
+  assert.equal((await createPool('threads', { concurrency: 3, tasksPerProcess: 2 })).size, 6)
+  assert.equal(pool.info().threads, 2)
+  assert.deepEqual(pool.info().processes, [])
+  const alive = pool.run(plain('alive', { do: 'until-aborted' }))
+  assert.deepEqual(await pool.run(plain('dead', { do: 'throw' })), {
+    kind: 'lost',
+    exitCode: 1,
+    signal: undefined,
+  })
+  assert.match(warnings[0] ?? '', /^thread \d+ died: Error: thrown where nobody catches it/)
+  pool.terminate('alive', 'SIGTERM')
+  assert.equal((await alive).kind, 'terminated')
 })
 
 test('prefork: a child process runs several jobs at once', async (t) => {

@@ -9,7 +9,11 @@ export type ConformanceJob =
   | { readonly do: 'spin' }
   | { readonly do: 'exit'; readonly code: number }
   | { readonly do: 'pid' }
+  | { readonly do: 'count' }
   | { readonly do: 'reject' }
+  | { readonly do: 'throw' }
+
+let count = 0
 
 /** The runner of the pool suite: does what the job says. */
 export function createRunner(init: unknown): Promise<Runner> {
@@ -28,6 +32,9 @@ function perform(job: ConformanceJob, signal: () => AbortSignal): Promise<unknow
       return Promise.resolve(job.value)
     case 'pid':
       return Promise.resolve(process.pid)
+    case 'count':
+      count += 1
+      return Promise.resolve(count)
     case 'later':
       return new Promise((resolve) => {
         if (job.milliseconds === 0) setImmediate(resolve)
@@ -45,6 +52,12 @@ function perform(job: ConformanceJob, signal: () => AbortSignal): Promise<unknow
       for (;;) performance.now()
     case 'exit':
       return process.exit(job.code)
+    case 'throw':
+      return new Promise(() => {
+        setImmediate(() => {
+          throw new Error('thrown where nobody catches it')
+        })
+      })
     case 'reject':
       return Promise.reject(new Error('the runner broke its promise'))
   }

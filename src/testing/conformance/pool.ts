@@ -147,8 +147,8 @@ function exerciseEnding(setup: PoolSetup): void {
     assert.equal(value(await pool.run(job({ do: 'echo', value: 5 }))), 5)
   })
 
-  if (setup.features.processes)
-    test('a job that kills its process is lost, the others are not [7-029]', async (t) => {
+  if (setup.features.isolates)
+    test('a job that kills its process or thread is lost, the others are not [7-029]', async (t) => {
       const pool = await started(t, setup, 2)
       const [dead, alive] = await Promise.all([
         pool.run(job({ do: 'exit', code: 3 })),
@@ -157,7 +157,7 @@ function exerciseEnding(setup: PoolSetup): void {
       assert.deepEqual(dead, { kind: 'lost', exitCode: 3, signal: undefined })
       assert.equal(value(alive), 'soft')
       const pids = await Promise.all([1, 2, 3, 4].map(() => pool.run(job({ do: 'pid' }))))
-      assert.equal(pids.map(value).includes(process.pid), false)
+      assert.equal(pids.map(value).includes(process.pid), !setup.features.processes)
     })
 
   if (setup.features.terminates)
@@ -201,8 +201,26 @@ function exerciseStopping(setup: PoolSetup): void {
       assert.equal(pool.info().running, 3)
       for (const each of jobs) pool.terminate(each.id, 'SIGTERM')
       await Promise.all(outcomes)
+      await pool.resize?.(0)
+      assert.equal(pool.size, 0)
+      const waiting = pool.run(job({ do: 'echo', value: 6 }), { accepted: () => assert.equal(pool.size, 1) })
       await pool.resize?.(1)
       assert.equal(pool.size, 1)
-      assert.equal(value(await pool.run(job({ do: 'echo', value: 6 }))), 6)
+      assert.equal(value(await waiting), 6)
+    })
+
+  if (setup.features.isolates)
+    test('a restart loads modules anew, while running jobs end where they are [7-036]', async (t) => {
+      const pool = await started(t, setup, 1)
+      assert.equal(value(await pool.run(job({ do: 'count' }))), 1)
+      const running = job({ do: 'until-aborted' })
+      const accepted = Promise.withResolvers<number>()
+      const outcome = pool.run(running, { accepted: accepted.resolve })
+      await accepted.promise
+      await pool.restart?.()
+      assert.equal(value(await pool.run(job({ do: 'count' }))), 1)
+      assert.ok(pool.terminate(running.id, 'SIGTERM'))
+      assert.equal((await outcome).kind, 'terminated')
+      assert.equal(value(await pool.run(job({ do: 'count' }))), 2)
     })
 }

@@ -1,38 +1,14 @@
-/**
- * How parent and child talk: frames of four bytes of length (little endian) and a structured clone of an array of
- * messages. All messages of one turn of the event loop travel in one frame.
- */
 import type { Duplex } from 'node:stream'
 import { deserialize, serialize } from 'node:v8'
-
-/** What a parent tells a child. */
-export type ToChild =
-  /** `maxMemory`: bytes; above that, the child says `heavy`. */
-  | readonly ['init', module: string, init: unknown, slots: number, maxMemory: number | undefined]
-  /** `announce`: say that it starts before it starts, since it might block the process. */
-  | readonly ['job', id: string, data: unknown, softTimeLimit: number | undefined, announce: boolean]
-  /** `withdraw`: give it back unless it has started. */
-  | readonly ['abort', id: string, reason: 'terminate' | 'shutdown' | 'withdraw']
-  | readonly ['stop']
-
-/** What a child tells its parent. */
-export type ToParent =
-  | readonly ['ready']
-  | readonly ['failed', message: string, stack: string]
-  | readonly ['accepted', id: string]
-  /** `milliseconds`: how long it ran. */
-  | readonly ['done', id: string, value: unknown, milliseconds: number]
-  /** After a job it has more memory than it may have: so many bytes. Said once. */
-  | readonly ['heavy', bytes: number]
-  /** It waited here, never started, and is given back. */
-  | readonly ['returned', id: string]
-  /** The runner broke its promise never to reject. */
-  | readonly ['broken', id: string, message: string]
+import type { FrameLink } from '../children/frames.ts'
 
 const HEADER_BYTES = 4
 
-/** One end of the pipe: sends messages batched per turn, and splits what arrives into messages. */
-export class FrameSocket<Out, In> {
+/**
+ * One end of the pipe to a child process. A frame is four bytes of length (little endian) and a structured clone of an
+ * array of messages.
+ */
+export class FrameSocket<Out, In> implements FrameLink<Out> {
   readonly #stream: Duplex
   #outbox: Out[] = []
   #inbox: Buffer[] = []
@@ -43,12 +19,10 @@ export class FrameSocket<Out, In> {
     stream.on('data', (chunk: Buffer) => this.#read(chunk, receive))
   }
 
-  /** Queues a message; it leaves at the end of this turn. */
   send(message: Out): void {
     if (this.#outbox.push(message) === 1) setImmediate(() => this.flush())
   }
 
-  /** Sends what is queued now. */
   flush(): void {
     if (this.#outbox.length === 0 || this.#stream.destroyed) return
     const body = serialize(this.#outbox)

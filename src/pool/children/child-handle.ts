@@ -1,0 +1,149 @@
+import type { RunnerSource } from '../pool.ts'
+import type { ChildBody, ChildExit, OpenChild, ToParent } from './frames.ts'
+
+/** What a child tells its pool. */
+export interface ChildEvents {
+  accepted(id: string): void
+  done(id: string, value: unknown, milliseconds: number): void
+  returned(id: string): void
+  broken(id: string, message: string): void
+  heavy(bytes: number): void
+  crashed(error: unknown): void
+  exited(exit: ChildExit): void
+}
+
+/**
+ * One child, seen from its pool. Life: *starting* until `ready` settles, *serving* until `retire` or `kill`, *gone*
+ * when `exited` was called (always, and once).
+ */
+export class ChildHandle {
+  readonly #body: ChildBody
+  readonly #events: ChildEvents
+  readonly #up = Promise.withResolvers<void>()
+  readonly #started = Promise.withResolvers<void>()
+  /** Jobs among them that cannot be expected to end at once: nothing is handed over to wait behind them. */
+  slow = 0
+  /** Ids of the jobs that were handed over and have not ended. */
+  readonly jobs: Set<string> = new Set()
+  /** Jobs it ended so far. */
+  completed = 0
+  /** It gets no more jobs and ends when its last one has. */
+  retiring = false
+  serving = false
+
+  /** @param limits jobs at once; bytes of memory from which on it says `heavy`. */
+  constructor(
+    open: OpenChild,
+    source: RunnerSource,
+    limits: { readonly slots: number; readonly maxMemory: number | undefined },
+    events: ChildEvents,
+  ) {
+    this.#events = events
+    this.#started.promise.catch(() => {
+      // Whoever waits for `ready` hears of it; one that is given up before, nobody waits for.
+    })
+    this.#body = open({
+      received: (message) => this.#receive(message),
+      crashed: (error) => events.crashed(error),
+      exited: (exit) => {
+        this.serving = false
+        const how = exit.signal ?? `exit code ${exit.exitCode}`
+        this.#started.reject(new Error(`a child of the pool ended while it started (${how})`))
+        this.#up.resolve()
+        events.exited(exit)
+      },
+    })
+    this.#body.send(['init', source.module, source.init, limits.slots, limits.maxMemory])
+  }
+
+  /** For people: `process 123`, `thread 4`. */
+  get name(): string {
+    return this.#body.name
+  }
+
+  /** The process that it runs jobs in. */
+  get pid(): number {
+    return this.#body.pid
+  }
+
+  /** Settles when it is there, before it has loaded anything; or when it is gone. */
+  get up(): Promise<void> {
+    return this.#up.promise
+  }
+
+  /** Settles when the runner was made; rejects when that failed or the child died before. */
+  get ready(): Promise<void> {
+    return this.#started.promise
+  }
+
+  /** Hands a job over; see `ToChild` for `announce`. */
+  run(id: string, data: unknown, softTimeLimit: number | undefined, announce: boolean): void {
+    this.jobs.add(id)
+    this.#body.send(['job', id, data, softTimeLimit, announce])
+  }
+
+  /** Fires the signal of a running job, or takes back one that waits; see `ToChild`. */
+  abort(id: string, reason: 'terminate' | 'shutdown' | 'withdraw'): void {
+    this.#body.send(['abort', id, reason])
+    this.#body.flush()
+  }
+
+  /** Ends the child as soon as its last job has ended. */
+  retire(): void {
+    if (this.retiring) return
+    this.retiring = true
+    if (this.jobs.size === 0) this.#body.send(['stop'])
+  }
+
+  /** Ends the child now. */
+  kill(): void {
+    this.#body.kill()
+  }
+
+  #receive(message: ToParent): void {
+    const events = this.#events
+    switch (message[0]) {
+      case 'up':
+        this.#up.resolve()
+        break
+      case 'ready':
+        this.serving = true
+        this.#started.resolve()
+        break
+      case 'failed': {
+        const error = new Error(message[1])
+        error.stack = message[2]
+        this.#started.reject(error)
+        break
+      }
+      case 'accepted':
+        events.accepted(message[1])
+        break
+      case 'done':
+        this.#ended(message[1])
+        events.done(message[1], message[2], message[3])
+        break
+      case 'returned':
+        this.#left(message[1])
+        events.returned(message[1])
+        break
+      case 'broken':
+        this.#ended(message[1])
+        events.broken(message[1], message[2])
+        break
+      case 'heavy':
+        events.heavy(message[1])
+        break
+    }
+  }
+
+  #ended(id: string): void {
+    this.completed += 1
+    this.#left(id)
+  }
+
+  #left(id: string): void {
+    this.jobs.delete(id)
+    if (this.retiring && this.jobs.size === 0) this.#body.send(['stop'])
+  }
+}
