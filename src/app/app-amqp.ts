@@ -1,6 +1,14 @@
 /** The messaging side of an app: its broker, its queues, and the way of its calls there. Celery: `app.amqp`. */
 import type { Settings } from '../config/settings.ts'
+import { Broadcast } from '../messaging/broadcast.ts'
 import type { Exchange, Queue } from '../messaging/entity.ts'
+import {
+  DelayedDeliveryLevels,
+  DelayedQueue,
+  usesQuorumQueues,
+} from '../messaging/native-delayed-delivery.ts'
+import type { TransportOptions } from '../messaging/transport.ts'
+import { canDelay } from '../routing/native-delay.ts'
 import type { PublisherOptions } from '../routing/publisher.ts'
 import { Publisher } from '../routing/publisher.ts'
 import { Queues } from '../routing/queues.ts'
@@ -20,6 +28,13 @@ export interface QueueSelection {
   /** Default: all that are configured. */
   readonly select?: readonly string[]
   readonly exclude?: readonly string[]
+}
+
+/** See `AppAmqp.delayedDelivery`. */
+export interface DelayedDelivery {
+  readonly brokers: readonly TransportOptions[]
+  readonly levels: DelayedDeliveryLevels
+  readonly queues: readonly DelayedQueue[]
 }
 
 /** See the module's description. */
@@ -68,6 +83,23 @@ export class AppAmqp {
     const { queues } = this
     const chosen = select.length === 0 ? queues.consumeFrom : select.map((name) => queues.get(name))
     return chosen.filter(({ name }) => !exclude.includes(name))
+  }
+
+  /**
+   * What brokers need to keep tasks until they are due: where they wait, and that the consumed queues get them then.
+   * Undefined without quorum queues and on other brokers than RabbitMQ: workers wait themselves.
+   * @throws ImproperlyConfigured when `brokerNativeDelayedDeliveryQueueType` is none.
+   */
+  delayedDelivery(selection: QueueSelection = {}): DelayedDelivery | undefined {
+    const { brokerNativeDelayedDeliveryQueueType: type } = this.#options.settings()
+    const brokers = this.broker.candidates('write').filter(({ url }) => canDelay(url))
+    if (brokers.length === 0 || !usesQuorumQueues(this.queues)) return undefined
+    const queues = this.consumedQueues(selection).filter((queue) => !(queue instanceof Broadcast))
+    return {
+      brokers,
+      levels: new DelayedDeliveryLevels(type),
+      queues: queues.map((queue) => new DelayedQueue(queue)),
+    }
   }
 
   /** Empties queues (default: all that are consumed); settles with the number of messages removed. */

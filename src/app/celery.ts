@@ -43,7 +43,7 @@ import type { Logger } from '../util/logger.ts'
 import { StreamLogger } from '../util/logger.ts'
 import { type Timezone, timezone } from '../util/timezone.ts'
 import { uuid } from '../util/uuid.ts'
-import type { QueueSelection } from './app-amqp.ts'
+import type { DelayedDelivery, QueueSelection } from './app-amqp.ts'
 import { AppAmqp } from './app-amqp.ts'
 import { AppExecution } from './app-execution.ts'
 import { AppModules } from './app-modules.ts'
@@ -330,6 +330,11 @@ export class Celery implements CanvasHost, AsyncDisposable {
   /** The queues to consume: those selected, else all that are configured, less the excluded. */
   consumedQueues(selection?: QueueSelection): readonly Queue[] {
     return this.amqp.consumedQueues(selection)
+  }
+
+  /** What RabbitMQ needs to keep tasks until they are due; undefined: workers wait themselves. */
+  delayedDelivery(selection?: QueueSelection): DelayedDelivery | undefined {
+    return this.amqp.delayedDelivery(selection)
   }
 
   /** How a pool runs tasks: in this process, or in others, which load `module` (`file#export`). */

@@ -6,6 +6,7 @@ import type { taskTime } from '../protocol/task-headers.ts'
 import type { TaskLookup } from '../task/ports.ts'
 import type { Logger } from '../util/logger.ts'
 import type { ConsumedQueue, RetryOptions } from './consumer.ts'
+import type { DelayedDeliveryPlan } from './delayed-delivery.ts'
 import type { OutcomeRecorder } from './request.ts'
 
 /** What a worker needs of the app; class `Celery` has it. */
@@ -28,6 +29,11 @@ export interface WorkerApp {
     readonly select: readonly string[]
     readonly exclude: readonly string[]
   }): readonly ConsumedQueue[]
+  /** What the broker needs to keep tasks until they are due; undefined: it does not, workers wait themselves. */
+  delayedDelivery(options: {
+    readonly select: readonly string[]
+    readonly exclude: readonly string[]
+  }): DelayedDeliveryPlan | undefined
   /** How processes of a pool run tasks of this app. */
   runnerSource(options: { readonly hostname: string; readonly module: string | undefined }): RunnerSource
   /** Empties queues; settles with the number of messages removed. */
