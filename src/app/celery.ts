@@ -99,7 +99,13 @@ export class Celery implements CanvasHost, AsyncDisposable {
     const clientName = `gen${process.pid}@${hostname()}`
     const replyTo = (): string => this.results.replyTo ?? this.oid
     const common = { settings, logger, clock, signals, serializers, compressions }
-    this.amqp = new AppAmqp({ ...common, clientName, replyTo })
+    this.amqp = new AppAmqp({
+      ...common,
+      clientName,
+      replyTo,
+      prepare: ({ id, options }) =>
+        options['ignore_result'] === true ? undefined : this.results.prepareSend(id),
+    })
     const openChannel = (): Promise<Channel> => this.amqp.broker.openChannel()
     this.#results = new AppResults({ conf, errorClasses: this.errorClasses, openChannel, ...common })
     this.#execution = new AppExecution({ host: this, conf, serializers, compressions })

@@ -1,10 +1,14 @@
 /**
  * From a call to a message with the broker: route, encode, publish. Celery: `app.amqp.send_task_message`.
  *
+ * Messages leave in the order of the calls, although some wait for something first: a router or a serializer that is
+ * loaded, a result backend that opens. Only async receivers of `beforeTaskPublish` delay none but their own message.
+ *
  * What the calls of a task have in common (route, header template, serializer, properties) is worked out once and kept
  * until a setting changes; a call without options of its own costs little more than the encoding of its arguments.
  */
 import type { Settings } from '../config/settings.ts'
+import { OperationalError, TimeoutError } from '../errors.ts'
 import { Broadcast } from '../messaging/broadcast.ts'
 import type { CompressionRegistry } from '../messaging/compression.ts'
 import type { DeliveryMode, Queue } from '../messaging/entity.ts'
@@ -20,11 +24,15 @@ import {
   expirationProperty,
 } from '../protocol/task-message.ts'
 import type { TaskCall, TaskSignals, WireOptions } from '../task/ports.ts'
+import { waitOrAbort } from '../util/abort.ts'
 import type { Clock } from '../util/clock.ts'
+import { toMilliseconds } from '../util/duration.ts'
 import { isRecord } from '../util/is-record.ts'
 import { parseIsoDate } from '../util/iso8601.ts'
 import type { Logger } from '../util/logger.ts'
 import { reprArgs, reprKwargs } from '../util/repr.ts'
+import type { Attempt } from '../util/turnstile.ts'
+import { Turnstile } from '../util/turnstile.ts'
 import type { CallFields } from './call-fields.ts'
 import { OptionReader, readCallFields, readProperties } from './call-fields.ts'
 import type { RoutedOptions } from './destination.ts'
@@ -48,6 +56,7 @@ export type PublisherSettings = QueueSettings &
     | 'taskProtocol'
     | 'taskPublishRetry'
     | 'taskPublishRetryPolicy'
+    | 'publishTimeout'
   >
 
 /** What a `Publisher` works with. */
@@ -56,6 +65,8 @@ export interface PublisherOptions {
   readonly settings: () => PublisherSettings
   readonly queues: () => Queues
   readonly producer: () => Producer
+  /** Tells the result backend of a call before it is sent; undefined when there is nothing to wait for. */
+  readonly prepare?: (call: TaskCall) => Promise<void> | undefined
   readonly serializers: SerializerRegistry
   readonly compressions: CompressionRegistry
   readonly signals: TaskSignals
@@ -94,7 +105,8 @@ interface Sending {
 export class Publisher {
   readonly #options: PublisherOptions
   #settings: PublisherSettings | undefined
-  #routes: Promise<Routes> | undefined
+  #routes: Routes | Promise<Routes> | undefined
+  readonly #turnstile = new Turnstile()
   /** By the options of a task, which are the same object for all its calls without options. */
   #plans = new WeakMap<WireOptions, Plan>()
 
@@ -108,8 +120,16 @@ export class Publisher {
    */
   publish(call: TaskCall): Promise<void> {
     this.#refresh()
+    const preparing = this.#options.prepare?.(call)
     const plan = this.#plans.get(call.options)
-    return plan === undefined ? this.#plan(call) : this.#send(plan, call)
+    if (plan !== undefined && preparing === undefined && this.#turnstile.isFree) return this.#send(plan, call)
+    let prepared = preparing
+    return this.#turnstile.enter(() => {
+      if (prepared === undefined) return this.#attempt(call)
+      const wait = this.#inTime(prepared, 'the result backend')
+      prepared = undefined
+      return { wait }
+    })
   }
 
   /** Forgets what was derived from settings that have changed. */
@@ -121,17 +141,46 @@ export class Publisher {
     this.#plans = new WeakMap()
   }
 
-  async #plan(call: TaskCall): Promise<void> {
+  /** What a call must wait for, or the way to the broker. */
+  #attempt(call: TaskCall): Attempt<void> {
+    this.#refresh()
+    const routes = this.#readRoutes()
+    if (routes instanceof Promise) return { wait: routes }
+    const plan = this.#planOf(call, routes)
+    const { serializers } = this.#options
+    if (!serializers.isReady(plan.serializer)) return { wait: serializers.ready(plan.serializer) }
+    return { pass: () => this.#send(plan, call) }
+  }
+
+  #readRoutes(): Routes | Promise<unknown> {
     const settings = this.#options.settings()
     this.#routes ??= readRoutes(settings.taskRoutes)
-    const routes = await this.#routes
-    const plan = makePlan(this.#options, settings, routes, call)
-    await this.#options.serializers.ready(plan.serializer)
-    const own = call.task?.options.publish
-    if (plan.plain && routes.byNameOnly && call.options === own && settings === this.#settings) {
-      this.#plans.set(call.options, plan)
+    if (!(this.#routes instanceof Promise)) return this.#routes
+    return this.#routes.then((routes) => {
+      if (settings === this.#settings) this.#routes = routes
+    })
+  }
+
+  /** Whoever sends learns how it went within the time that publishing may take. */
+  async #inTime(preparing: Promise<void>, what: string): Promise<void> {
+    const { clock, settings } = this.#options
+    const { publishTimeout } = settings()
+    const timeout = publishTimeout === null ? undefined : toMilliseconds(publishTimeout, 'publishTimeout')
+    try {
+      await waitOrAbort(preparing, { timeout, clock }, what)
+    } catch (cause) {
+      if (!(cause instanceof TimeoutError)) throw cause
+      throw new OperationalError(`The message was not sent: ${cause.message}`, { cause })
     }
-    await this.#send(plan, call)
+  }
+
+  #planOf(call: TaskCall, routes: Routes): Plan {
+    const known = this.#plans.get(call.options)
+    if (known !== undefined) return known
+    const plan = makePlan(this.#options, this.#options.settings(), routes, call)
+    const isReusable = plan.plain && routes.byNameOnly && call.options === call.task?.options.publish
+    if (isReusable) this.#plans.set(call.options, plan)
+    return plan
   }
 
   #send(plan: Plan, call: TaskCall): Promise<void> {
@@ -219,8 +268,10 @@ export class Publisher {
     const sender = call.name
     const common = { sender, body: task.body, headers: task.headers, exchange, routingKey }
     if (signals.beforeTaskPublish.hasReceivers) {
-      const { retry } = publish
-      await signals.beforeTaskPublish.send({ ...common, properties: changeable, retryPolicy: retry })
+      const { retry: retryPolicy, declare } = publish
+      const message = { ...common, properties: changeable, retryPolicy, declare }
+      const pending = signals.beforeTaskPublish.deliver(message)
+      if (pending !== undefined) await pending
     }
     const message = this.#message(plan, task, properties)
     await producer().publish({ ...message, properties: { ...message.properties, ...changeable } }, publish)

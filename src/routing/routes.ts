@@ -28,18 +28,21 @@ export interface Routes {
 }
 
 /**
- * Reads `taskRoutes`; routers that are named by a text (`module#export`) are imported.
+ * Reads `taskRoutes`; routers that are named by a text (`module#export`) are imported, which takes a while.
  * @throws ImproperlyConfigured for values that are no routers.
  */
-export async function readRoutes(value: Settings['taskRoutes']): Promise<Routes> {
+export function readRoutes(value: Settings['taskRoutes']): Routes | Promise<Routes> {
   if (value === null) return { routers: [], byNameOnly: true }
   const list: readonly unknown[] = Array.isArray(value) ? value : [value]
-  const loaded = await Promise.all(
-    list.map((router) =>
-      typeof router === 'string' ? importReference(router, { option: 'taskRoutes' }) : router,
-    ),
+  if (!list.some((router) => typeof router === 'string')) return routesOf(list)
+  const loading = list.map((router) =>
+    typeof router === 'string' ? importReference(router, { option: 'taskRoutes' }) : router,
   )
-  return { routers: loaded.map(readRouter), byNameOnly: loaded.every(isMap) }
+  return Promise.all(loading).then(routesOf)
+}
+
+function routesOf(list: readonly unknown[]): Routes {
+  return { routers: list.map(readRouter), byNameOnly: list.every(isMap) }
 }
 
 /** The route of a call: that of the first router that has one. */

@@ -4,7 +4,7 @@
  */
 import { InvalidArguments } from '../errors.ts'
 import { didYouMean, pluralise } from '../util/text.ts'
-import type { StandardIssue, StandardSchema } from './standard-schema.ts'
+import type { StandardIssue, StandardResult, StandardSchema } from './standard-schema.ts'
 
 /** What is known of the parameters of a task, `self` not counted. */
 export interface Parameters {
@@ -88,15 +88,21 @@ function count(required: number, most: number): string {
 }
 
 /**
- * Checks the list of arguments with a schema and answers what the schema made of it.
+ * Checks the list of arguments with a schema and answers what the schema made of it: a promise only if the schema does.
  * @throws InvalidArguments with all that the schema found.
  */
-export async function validateInput(
+export function validateInput(
   task: string,
   schema: StandardSchema,
   args: readonly unknown[],
-): Promise<readonly unknown[]> {
-  const result = await schema['~standard'].validate(args)
+): readonly unknown[] | Promise<readonly unknown[]> {
+  const result = schema['~standard'].validate(args)
+  return result instanceof Promise
+    ? result.then((checked) => acceptedArguments(task, checked))
+    : acceptedArguments(task, result)
+}
+
+function acceptedArguments(task: string, result: StandardResult<unknown>): readonly unknown[] {
   if (result.issues === undefined) {
     const { value } = result
     if (!Array.isArray(value)) {

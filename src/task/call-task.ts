@@ -70,10 +70,6 @@ async function send<T>(host: TaskHost, target: CallTarget, call: Call): Promise<
   if (eager) return eagerResult<T>(host, ready)
 
   const ignored = ready.options['ignore_result'] === true
-  if (!ignored) {
-    const prepared = host.results.prepareSend(id)
-    if (prepared !== undefined) await prepared
-  }
   await host.publish(ready)
   const result = new AsyncResult<T>(id, host.resultContext, { ignored })
   if (parent !== undefined && call.options['add_to_parent'] !== false && parent.task.options.trail) {

@@ -57,7 +57,10 @@ export interface TaskHost {
   readonly logger: Logger
   /** Id of this process as a client, its `reply_to`. Celery: `thread_oid`. */
   readonly oid: string
-  /** Routes, encodes and publishes; settles when the broker has the message. Celery: `send_task_message`. */
+  /**
+   * Tells the result backend, routes, encodes and publishes; settles when the broker has the message. Messages leave in
+   * the order of these calls. Celery: `on_task_call`, `send_task_message`.
+   */
   publish(call: TaskCall): Promise<void>
   /** Runs the call here and now, retries included. Celery: `Task.apply`. */
   runEagerly(call: TaskCall): Promise<EagerOutcome>
@@ -161,6 +164,8 @@ export interface BeforeTaskPublish {
   readonly properties: Record<string, unknown>
   readonly exchange: string
   readonly routingKey: string
+  /** Queues and exchanges that are declared before it is published. */
+  readonly declare: readonly unknown[] | undefined
   readonly retryPolicy: unknown
 }
 

@@ -9,6 +9,8 @@ import { NO_OPTIONS } from './call-options.ts'
 import { applyTask, callTask } from './call-task.ts'
 import { TaskSelf } from './context.ts'
 import { currentTask, runInTask } from './current-task.ts'
+import type { ChunksSignature } from './item-calls.ts'
+import { chunks, xmap, xstarmap } from './item-calls.ts'
 import type { TaskOptions, TaskSettings, UserTaskOptions } from './options.ts'
 import { normalizeTaskOptions } from './options.ts'
 import type { RegisteredTask, TaskContext, TaskHandlers } from './ports.ts'
@@ -138,6 +140,21 @@ export class TaskDefinition<Args extends readonly unknown[] = readonly unknown[]
     return new Signature(this.host, { task: this.name, args, kwargs, options: wire, immutable })
   }
 
+  /** One message that calls it with each item, one after the other: `[value, …]`. Celery: `map`. */
+  map(items: Iterable<Args[0]>): Signature<Anything, Awaited<Output>[]> {
+    return xmap(this.signature(), items)
+  }
+
+  /** One message that calls it with each list of arguments, one after the other. Celery: `starmap`. */
+  starmap(items: Iterable<Args>): Signature<Anything, Awaited<Output>[]> {
+    return xstarmap(this.signature(), items)
+  }
+
+  /** A message for every `size` lists of arguments: `[[value, …], …]`. Celery: `chunks`. */
+  chunks(items: Iterable<Args>, size: number): ChunksSignature<Awaited<Output>> {
+    return chunks(this.signature(), items, size)
+  }
+
   /** The result of a call of this task, by its id. Celery: `Task.AsyncResult`. */
   AsyncResult(id: string): AsyncResult<Awaited<Output>> {
     return new AsyncResult(id, this.host.resultContext)
@@ -148,7 +165,8 @@ export class TaskDefinition<Args extends readonly unknown[] = readonly unknown[]
     if (typing) checkArguments(this.#parameters, args, kwargs)
     if (input === undefined) return undefined
     const bound = bindArguments(this.#parameters, args, kwargs)
-    return validateInput(this.name, input, bound).then(() => undefined)
+    const valid = validateInput(this.name, input, bound)
+    return valid instanceof Promise ? valid.then(() => undefined) : undefined
   }
 
   run(self: TaskContext, args: readonly unknown[], kwargs: Kwargs): unknown {
@@ -156,7 +174,10 @@ export class TaskDefinition<Args extends readonly unknown[] = readonly unknown[]
     if (typing) checkArguments(this.#parameters, args, kwargs)
     const bound = bindArguments(this.#parameters, args, kwargs)
     if (input === undefined) return this.#invoke(self, bound, bind)
-    return validateInput(this.name, input, bound).then((valid) => this.#invoke(self, valid, bind))
+    const valid = validateInput(this.name, input, bound)
+    return valid instanceof Promise
+      ? valid.then((args) => this.#invoke(self, args, bind))
+      : this.#invoke(self, valid, bind)
   }
 
   override toString(): string {

@@ -91,16 +91,59 @@ export class Signal<Payload extends object> {
     return Promise.all(addressed.map(({ receiver }) => this.#call(receiver, payload)))
   }
 
+  /**
+   * Calls all receivers, one after the other. Undefined when that is done already, because none of them is async; for
+   * hot paths. It never rejects.
+   */
+  deliver(payload: Payload): Promise<void> | undefined {
+    const connections = this.#connections
+    for (const [index, { receiver, sender }] of connections.entries()) {
+      if (sender !== undefined && !isSender(sender, payload)) continue
+      const pending = this.#callNow(receiver, payload)
+      if (pending !== undefined) return this.#deliverRest(pending, connections.slice(index + 1), payload)
+    }
+    return undefined
+  }
+
+  async #deliverRest(
+    pending: PromiseLike<unknown>,
+    rest: readonly Connection<Payload>[],
+    payload: Payload,
+  ): Promise<void> {
+    await pending
+    for (const { receiver, sender } of rest) {
+      if (sender !== undefined && !isSender(sender, payload)) continue
+      await this.#callNow(receiver, payload)
+    }
+  }
+
+  #callNow(receiver: Receiver<Payload>, payload: Payload): Promise<unknown> | undefined {
+    try {
+      const value = receiver(payload)
+      if (!isPromiseLike(value)) return undefined
+      return Promise.resolve(value).catch((error: unknown) => this.#failed(receiver, error))
+    } catch (error) {
+      this.#failed(receiver, error)
+      return undefined
+    }
+  }
+
   async #call(receiver: Receiver<Payload>, payload: Payload): Promise<SignalResponse<Payload>> {
     try {
       return { receiver, value: await receiver(payload) }
     } catch (error) {
-      this.#logger.error(`Receiver ${receiver.name || '(anonymous)'} of signal ${this.name} failed`, {
-        error,
-      })
+      this.#failed(receiver, error)
       return { receiver, value: undefined, error }
     }
   }
+
+  #failed({ name }: Receiver<Payload>, error: unknown): void {
+    this.#logger.error(`Receiver ${name || '(anonymous)'} of signal ${this.name} failed`, { error })
+  }
+}
+
+function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }
 
 function isSender(wanted: unknown, payload: object): boolean {

@@ -86,6 +86,11 @@ export class SerializerRegistry {
     await Promise.all(namesOrTypes.map((key) => this.#load(key)))
   }
 
+  /** Whether a serializer, named by itself or its content type, can be used without waiting. */
+  isReady(nameOrType: string): boolean {
+    return this.#isRaw(nameOrType) || this.#entry(nameOrType)?.serializer !== undefined
+  }
+
   /**
    * Content types for a list of names or types, as in the setting `acceptContent`.
    *
@@ -146,8 +151,16 @@ export class SerializerRegistry {
     this.#byContentType.set(entry.contentType, entry)
   }
 
+  #entry(nameOrType: string): Entry | undefined {
+    return this.#byName.get(nameOrType) ?? this.#byContentType.get(nameOrType)
+  }
+
+  #isRaw(nameOrType: string): boolean {
+    return nameOrType === 'raw' || (RAW.has(nameOrType) && !this.#byContentType.has(nameOrType))
+  }
+
   #find(nameOrType: string): Entry {
-    const entry = this.#byName.get(nameOrType) ?? this.#byContentType.get(nameOrType)
+    const entry = this.#entry(nameOrType)
     if (entry !== undefined) return entry
     const hint = didYouMean(nameOrType, [...this.#byName.keys(), ...this.#byContentType.keys()])
     throw new SerializerNotInstalled(
@@ -164,7 +177,7 @@ export class SerializerRegistry {
   }
 
   async #load(nameOrType: string): Promise<void> {
-    if (nameOrType === 'raw' || (RAW.has(nameOrType) && !this.#byContentType.has(nameOrType))) return
+    if (this.#isRaw(nameOrType)) return
     const entry = this.#find(nameOrType)
     if (entry.load === undefined) return
     try {

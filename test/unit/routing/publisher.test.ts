@@ -100,3 +100,42 @@ suite('publishing', () => {
     )
   })
 })
+
+suite('the order of messages', () => {
+  const order = async (app: ReturnType<typeof createTestApp>): Promise<unknown[]> =>
+    (await sentMessages(app, ['celery'])).map(({ headers }) => headers['argsrepr'])
+
+  test('is that of the calls, from the first on', async () => {
+    const app = createTestApp()
+    const add = app.task('t.add', (x: number) => x)
+    await Promise.all([add.applyAsync([1], { priority: 5 }), add.delay(2), add.applyAsync([3]), add.delay(4)])
+    assert.deepEqual(await order(app), ['(1,)', '(2,)', '(3,)', '(4,)'])
+  })
+
+  test('is that of the calls while a serializer or a router is loaded', async () => {
+    const router = `data:text/javascript,${encodeURIComponent('export default () => null')}`
+    const app = createTestApp({ taskRoutes: [router] })
+    const add = app.task('t.add', (x: number) => x)
+    await Promise.all([add.applyAsync([1], { serializer: 'yaml' }), add.delay(2), app.sendTask('t.add', [3])])
+    assert.deepEqual(await order(app), ['(1,)', '(2,)', '(3,)'])
+  })
+
+  test('is that of the calls with receivers for some of them', async () => {
+    const app = createTestApp()
+    const add = app.task('t.add', (x: number) => x)
+    const mul = app.task('t.mul', (x: number) => x)
+    app.signals.beforeTaskPublish.connect(() => undefined, { sender: 't.add' })
+    await Promise.all([add.delay(1), mul.delay(2), add.delay(3)])
+    assert.deepEqual(await order(app), ['(1,)', '(2,)', '(3,)'])
+  })
+
+  test('lets a call that cannot be sent hold up nobody', async () => {
+    const app = createTestApp()
+    const add = app.task('t.add', (x: number) => x)
+    const refused = add.applyAsync([1], { serializer: 'jsn' })
+    const next = add.delay(2)
+    await assert.rejects(async () => refused, SerializerNotInstalled)
+    await next
+    assert.deepEqual(await order(app), ['(2,)'])
+  })
+})

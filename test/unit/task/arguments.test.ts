@@ -56,20 +56,23 @@ suite('schemas [2-076 2-078]', () => {
     assert.deepEqual(await validateInput('t.mail', schema, ['a@example.org', '3']), ['a@example.org', 3])
   })
 
-  test('tell all that is wrong and where', async () => {
-    await assert.rejects(validateInput('t.mail', schema, ['nobody', 1.5]), (error) => {
-      assert.ok(error instanceof InvalidArguments)
-      assert.match(error.message, /^t\.mail\(\) got invalid arguments: arguments\[0\]: .* \(and 1 more\)$/)
-      assert.deepEqual(
-        error.issues.map(({ path }) => path),
-        ['arguments[0]', 'arguments[1]'],
-      )
-      return true
-    })
+  test('tell all that is wrong and where', () => {
+    assert.throws(
+      () => validateInput('t.mail', schema, ['nobody', 1.5]),
+      (error) => {
+        assert.ok(error instanceof InvalidArguments)
+        assert.match(error.message, /^t\.mail\(\) got invalid arguments: arguments\[0\]: .* \(and 1 more\)$/)
+        assert.deepEqual(
+          error.issues.map(({ path }) => path),
+          ['arguments[0]', 'arguments[1]'],
+        )
+        return true
+      },
+    )
   })
 
-  test('must describe the list of arguments', async () => {
+  test('must describe the list of arguments', () => {
     const wrong = z.array(z.number()).transform((list) => list.length)
-    await assert.rejects(validateInput('t.x', wrong, [1]), /must describe the list of its arguments/)
+    assert.throws(() => validateInput('t.x', wrong, [1]), /must describe the list of its arguments/)
   })
 })
