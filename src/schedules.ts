@@ -1,0 +1,10 @@
+/** Schedules of periodic tasks. Celery: `celery.schedules`. */
+export type { CronField } from './schedules/cron-field.ts'
+export type { CrontabFactory, CrontabFields } from './schedules/crontab.ts'
+export { Crontab, crontab } from './schedules/crontab.ts'
+export type { IntervalOptions } from './schedules/interval.ts'
+export { Interval, schedule } from './schedules/interval.ts'
+export type { DueState, Schedule, ScheduleContext } from './schedules/schedule.ts'
+export type { SolarEvent } from './schedules/solar.ts'
+export { Solar, solar } from './schedules/solar.ts'
+export { toSchedule } from './schedules/to-schedule.ts'
