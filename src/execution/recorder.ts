@@ -1,4 +1,6 @@
-import { REVOKED } from '../protocol/states.ts'
+import { TaskRevokedError } from '../errors.ts'
+import { buildResultMeta } from '../protocol/result-meta.ts'
+import { READY_STATES, REVOKED } from '../protocol/states.ts'
 import type { TaskBody } from '../protocol/task-body.ts'
 import { NO_EMBED } from '../protocol/task-body.ts'
 import type { TaskRequest } from '../task/request.ts'
@@ -46,6 +48,23 @@ export class OutcomeRecorder {
     const { errorClasses } = this.#host.tasks.resultContext
     const failure = { ...createFailure(error, errorClasses, REVOKED), traceback: undefined }
     await this.#record(this.#requestOf(job), failure, false)
+  }
+
+  /**
+   * A task was revoked of which only the id is known; nothing happens when its end is stored, or when results are sent
+   * to who asked for them and not kept. Celery: `mark_as_revoked` without a request.
+   */
+  async revokeUnseen(id: string): Promise<void> {
+    const { clock, resultContext, results } = this.#host.tasks
+    if (!results.enabled || !(await results.backend()).features.persistent) return
+    const known = await results.load(id)
+    if (known !== undefined && READY_STATES.has(known.status)) return
+    const { state, triple } = createFailure(
+      new TaskRevokedError('revoked'),
+      resultContext.errorClasses,
+      REVOKED,
+    )
+    await results.save(buildResultMeta({ id, state, result: triple, now: clock.now() }))
   }
 
   async #record(request: TaskRequest, failure: Failure, errbacks: boolean): Promise<void> {

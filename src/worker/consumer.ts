@@ -27,11 +27,14 @@ export interface ConsumerOptions {
   /** Brokers to try, one after the other. */
   readonly candidates: readonly TransportOptions[]
   readonly resolve: (url: string) => Promise<Transport>
+  /** Queues to begin with. */
   readonly queues: readonly ConsumedQueue[]
   /** Prefetch count for a new connection. */
   readonly prefetch: () => number
   /** Gets every message, with the session it must be settled on. Must not throw. */
   readonly deliver: (delivery: Delivery, session: Session) => void
+  /** Told of each new session before it consumes: for what else is done on its connection. Must not throw. */
+  readonly opened: (session: Session) => void
   /** Told when a session was lost: what it delivered will be delivered again by the broker. */
   readonly lost: (session: Session) => void
   readonly retry: RetryOptions
@@ -65,8 +68,13 @@ export class Consumer {
   readonly #options: ConsumerOptions
   readonly #stop = new AbortController()
   readonly #failed = Promise.withResolvers<never>()
+  readonly #queues: Map<string, ConsumedQueue>
   #session: Session | undefined
-  #handles: ConsumerHandle[] = []
+  /** By the name of the queue. */
+  #handles = new Map<string, ConsumerHandle>()
+  /** Queues are added and cancelled one after the other. */
+  #changing: Promise<void> = Promise.resolve()
+  #broker: TransportOptions | undefined
   #attempt = 0
   #quiet = false
   #prefetchDue = false
@@ -79,6 +87,7 @@ export class Consumer {
 
   constructor(options: ConsumerOptions) {
     this.#options = options
+    this.#queues = new Map(options.queues.map((queue) => [queue.name, queue]))
     this.#failed.promise.catch(() => {
       // Whoever cares awaits `failed`; nobody caring is no unhandled rejection.
     })
@@ -92,6 +101,58 @@ export class Consumer {
   /** The session messages come from now; undefined while there is none. */
   get session(): Session | undefined {
     return this.#session
+  }
+
+  /** What is consumed now, or will be after the next connection. Celery: `task_consumer.queues`. */
+  get queues(): readonly ConsumedQueue[] {
+    return [...this.#queues.values()]
+  }
+
+  /** The broker of the latest session. */
+  get broker(): TransportOptions | undefined {
+    return this.#broker
+  }
+
+  /**
+   * Consumes from one more queue, from now on and after each connection. Rejects when that cannot be; then it is as
+   * before. Celery: `add_task_queue`.
+   */
+  addQueue(queue: ConsumedQueue): Promise<void> {
+    return this.#change(async () => {
+      if (this.#queues.has(queue.name)) return
+      const session = this.#session
+      if (session !== undefined && !session.lost) {
+        await this.#tryDeclaring(queue, session)
+        await this.#consume(queue, session)
+      }
+      this.#queues.set(queue.name, queue)
+    })
+  }
+
+  /** Consumes from a queue no more; what it delivered is still worked on. Celery: `cancel_task_queue`. */
+  cancelQueue(name: string): Promise<void> {
+    return this.#change(async () => {
+      this.#queues.delete(name)
+      const handle = this.#handles.get(name)
+      this.#handles.delete(name)
+      await handle?.cancel()
+    })
+  }
+
+  #change(step: () => Promise<void>): Promise<void> {
+    const done = this.#changing.then(step)
+    this.#changing = done.catch(() => undefined)
+    return done
+  }
+
+  /** On a channel of its own: a broker that refuses closes the channel, and the others must go on. */
+  async #tryDeclaring(queue: ConsumedQueue, { connection }: Session): Promise<void> {
+    const channel = await connection.openChannel()
+    try {
+      await queue.declare(channel)
+    } finally {
+      await channel.close()
+    }
   }
 
   /** Settles when messages can come, or the consumer was closed; rejects when no broker could be reached. */
@@ -135,8 +196,8 @@ export class Consumer {
   /** No more messages come; what was delivered can still be settled. */
   async stopConsuming(): Promise<void> {
     this.#quiet = true
-    const handles = this.#handles
-    this.#handles = []
+    const handles = [...this.#handles.values()]
+    this.#handles = new Map()
     const session = this.#session
     if (session === undefined) this.#stop.abort(new ConnectionError('the worker stops'))
     else if (!session.lost) {
@@ -230,6 +291,7 @@ export class Consumer {
         const session = await this.#open(options)
         if (this.#stop.signal.aborted) return await this.#disconnect(session.connection)
         this.#session = session
+        this.#broker = options
         logger.info(`Connected to ${sanitizeUrl(options.url)}`)
         return
       } catch (error) {
@@ -276,25 +338,29 @@ export class Consumer {
   }
 
   async #begin(connection: TransportConnection): Promise<Session> {
-    const { queues, prefetch, deliver, logger } = this.#options
+    const { prefetch, opened, logger } = this.#options
+    const { queues } = this
     const channel = await connection.openChannel()
     const session = new Session(connection, channel, logger)
+    opened(session)
     await Promise.all(queues.map((queue) => queue.declare(channel)))
     this.#prefetched = prefetch()
     await channel.prefetch(this.#prefetched)
-    const handles: ConsumerHandle[] = []
-    for (const queue of queues) {
-      const handle = await channel.consume(queue.name, (delivery) => deliver(delivery, session), {
-        ...(queue.consumerArguments === undefined ? {} : { arguments: queue.consumerArguments }),
-        cancelled: (reason) => {
-          logger.warn(`consumer: the broker cancelled the consumer of ${queue.name}: ${reason.message}`)
-          session.giveUp()
-        },
-      })
-      handles.push(handle)
-    }
-    this.#handles = handles
+    this.#handles = new Map()
+    for (const queue of queues) await this.#consume(queue, session)
     return session
+  }
+
+  async #consume({ name, consumerArguments }: ConsumedQueue, session: Session): Promise<void> {
+    const { deliver, logger } = this.#options
+    const handle = await session.channel.consume(name, (delivery) => deliver(delivery, session), {
+      ...(consumerArguments === undefined ? {} : { arguments: consumerArguments }),
+      cancelled: (reason) => {
+        logger.warn(`consumer: the broker cancelled the consumer of ${name}: ${reason.message}`)
+        session.giveUp()
+      },
+    })
+    this.#handles.set(name, handle)
   }
 }
 

@@ -7,6 +7,7 @@ import type { HeapTimer, ScheduledTimer } from '../util/heap-timer.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import type { RateLimits, Turn } from './rate-limits.ts'
 import type { RequestSubject } from './request-subject.ts'
+import type { Revokes } from './revokes.ts'
 import type { Session } from './session.ts'
 import { type Ending, type Settlement, settle, storesLoss } from './settlement.ts'
 import type { TaskObservers } from './task-observer.ts'
@@ -28,6 +29,7 @@ export interface RequestHost {
   readonly observers: TaskObservers
   readonly deadLetters: DeadLetters
   readonly recorder: OutcomeRecorder
+  readonly revokes: Pick<Revokes, 'add' | 'includes' | 'revokingStamp'>
   /** Times that a task may take its process with it until its message is dead; undefined: no limit. */
   readonly maxDeliveries: number | undefined
   /** The worker stops: what did not start goes back to the broker. */
@@ -74,6 +76,14 @@ export class Request {
   #withdrawn = false
   #timer: ScheduledTimer | undefined
   #turn: Turn | undefined
+  /** It was revoked while it was here, whatever is remembered of revokes. */
+  #revoked = false
+  /** The signal by which a revoked one is to be ended should it have started. */
+  #signal: string | undefined
+  /** When it started, in milliseconds since 1970; undefined: it has not. */
+  startedAt: number | undefined
+  /** Process in which it runs. */
+  pid: number | undefined
 
   constructor(host: RequestHost, subject: RequestSubject, delivery: Delivery, session: Session) {
     this.#host = host
@@ -100,6 +110,16 @@ export class Request {
     return this.#phase === 'running'
   }
 
+  /** It waits for its ETA. */
+  get scheduled(): boolean {
+    return this.#phase === 'held' && this.#turn === undefined
+  }
+
+  /** The broker was told what becomes of its message. */
+  get acknowledged(): boolean {
+    return this.#settled
+  }
+
   /** Its message came over a connection that is gone, and is not settled. */
   get orphaned(): boolean {
     return this.#session.lost && !this.#settled
@@ -113,6 +133,7 @@ export class Request {
     const host = this.#host
     const { subject } = this
     host.entered(this)
+    if (this.#endsUnrun()) return
     if (subject.eta !== undefined && subject.eta > Date.now()) {
       this.#phase = 'held'
       host.held(this)
@@ -147,10 +168,31 @@ export class Request {
       this.#withdrawn = true
       this.#host.pool.withdraw(this.#jobId)
     } else if (this.#phase === 'held') {
-      if (this.#timer?.cancel() === true) this.#host.released(this)
-      this.#turn?.cancel()
+      this.#leaveTheLine()
       this.#dropped()
     }
+  }
+
+  /**
+   * It is not to run. One that waits ends here, one that runs only by a signal: then its process, or its abort signal,
+   * is told. Celery: `Request.terminate`.
+   */
+  revoke(signal: string | undefined): void {
+    this.#revoked = true
+    this.#signal ??= signal
+    if (this.#phase === 'submitted') {
+      this.#withdrawn = true
+      this.#host.pool.withdraw(this.#jobId)
+    } else if (this.#phase === 'held') {
+      this.#leaveTheLine()
+      this.#endsUnrun()
+    } else if (this.#phase === 'running' && signal !== undefined)
+      this.#host.pool.terminate(this.#jobId, signal)
+  }
+
+  #leaveTheLine(): void {
+    if (this.#timer?.cancel() === true) this.#host.released(this)
+    this.#turn?.cancel()
   }
 
   #dropped(): void {
@@ -159,25 +201,45 @@ export class Request {
   }
 
   #submit(): void {
-    const { job, expires, softTimeLimit, timeLimit } = this.subject
-    if (expires !== undefined && expires <= Date.now()) {
-      this.#phase = 'ended'
-      void this.#expire()
-      return
-    }
+    if (this.#endsUnrun()) return
+    const { job, softTimeLimit, timeLimit } = this.subject
     this.#phase = 'submitted'
     this.#withdrawn = false
     const accepted = (pid: number): void => {
       this.#phase = 'running'
+      this.startedAt = Date.now()
+      this.pid = pid
       this.#host.observers.accepted(this, pid)
       if (!this.subject.policy.acksLate) this.#settle('ack')
+      if (this.#signal !== undefined) this.#host.pool.terminate(this.#jobId, this.#signal)
     }
     void this.#host.pool
       .run({ id: this.#jobId, data: job, kind: this.name, softTimeLimit, timeLimit }, { accepted })
       .then((outcome) => this.#finish(outcome))
   }
 
+  /** Ends it, and says so, when it is expired or revoked. */
+  #endsUnrun(): boolean {
+    const { expires, job } = this.subject
+    const { revokes } = this.#host
+    const isRevoked = this.#revoked || revokes.includes(job.headers)
+    const isExpired = !isRevoked && expires !== undefined && expires <= Date.now()
+    if (!isRevoked && !isExpired) return false
+    this.#phase = 'ended'
+    if (isRevoked) void this.#discard(revokes.revokingStamp(job.headers))
+    else void this.#expire()
+    return true
+  }
+
+  async #discard(stamp: readonly [string, unknown] | undefined): Promise<void> {
+    this.#host.observers.discarded(this, { reason: 'revoked', signal: undefined, stamp })
+    await this.#record('revoked', (recorder) =>
+      recorder.revoke(this.subject.job, new TaskRevokedError('revoked')),
+    )
+  }
+
   async #expire(): Promise<void> {
+    this.#host.revokes.add([this.id])
     this.#host.observers.discarded(this, { reason: 'expired' })
     await this.#record('expired', (recorder) =>
       recorder.revoke(this.subject.job, new TaskRevokedError('expired')),
@@ -206,8 +268,7 @@ export class Request {
         void this.#lose(outcome.signal ?? `exitcode ${outcome.exitCode}`)
         break
       case 'terminated':
-        if (this.#host.stopping) void this.#interrupt()
-        else void this.#revoke(outcome.signal)
+        void this.#endByForce(outcome.signal)
         break
     }
   }
@@ -240,8 +301,7 @@ export class Request {
         void this.#bury(outcome.reason, outcome.detail)
         break
       case 'abandoned':
-        if (this.#host.stopping) void this.#interrupt()
-        else void this.#revoke('SIGTERM')
+        void this.#endByForce('SIGTERM')
         break
     }
   }
@@ -281,9 +341,11 @@ export class Request {
     }
   }
 
-  #revoke(signal: string): Promise<void> {
+  /** It was ended while it ran: because it was revoked, or because the worker stops. */
+  #endByForce(signal: string): Promise<void> {
+    if (this.#host.stopping && this.#signal === undefined) return this.#interrupt()
     this.#host.observers.discarded(this, { reason: 'revoked', signal })
-    const error = new TaskRevokedError(`terminated (${signal})`)
+    const error = new TaskRevokedError('terminated')
     return this.#record('revoked', (recorder) => recorder.revoke(this.subject.job, error))
   }
 

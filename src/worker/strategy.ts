@@ -18,6 +18,12 @@ export type Reading =
   | { readonly runnable: true; readonly subject: RequestSubject }
   | { readonly runnable: false; readonly problem: Unrunnable }
 
+/** Time limits of a task in milliseconds. */
+export interface TimeLimits {
+  readonly timeLimit: number | undefined
+  readonly softTimeLimit: number | undefined
+}
+
 /** What a strategy needs of its worker. */
 export interface StrategyOptions {
   readonly tasks: TaskLookup
@@ -28,6 +34,8 @@ export interface StrategyOptions {
   readonly naiveOffset: Parameters<typeof taskTime>[2]
   /** Whether somebody wants the representation of results now. */
   readonly wantRepr: () => boolean
+  /** Limits that were set at run time, by the name of the task; they take the place of the task's own. */
+  readonly timeLimits: ReadonlyMap<string, TimeLimits>
   /** Milliseconds; for tasks and messages that say nothing. Celery: `--time-limit`, `--soft-time-limit`. */
   readonly timeLimit: number | undefined
   readonly softTimeLimit: number | undefined
@@ -66,6 +74,7 @@ function readTask(
     const detail = `Received unregistered task of type '${headers.task}': no module that this worker loaded registers it`
     return unrunnable('unknown-task', detail, headers)
   }
+  const limits = options.timeLimits.get(task.name) ?? task.options
   const naiveOffset = legacy?.utc === true ? undefined : options.naiveOffset
   const compression = delivery.headers['compression']
   return {
@@ -83,8 +92,8 @@ function readTask(
         wantRepr: options.wantRepr(),
       },
       policy: task.options,
-      timeLimit: headers.timeLimit ?? task.options.timeLimit ?? options.timeLimit,
-      softTimeLimit: headers.softTimeLimit ?? task.options.softTimeLimit ?? options.softTimeLimit,
+      timeLimit: headers.timeLimit ?? limits.timeLimit ?? options.timeLimit,
+      softTimeLimit: headers.softTimeLimit ?? limits.softTimeLimit ?? options.softTimeLimit,
       eta: headers.eta === undefined ? undefined : taskTime(headers.eta, 'eta', naiveOffset),
       expires: headers.expires === undefined ? undefined : taskTime(headers.expires, 'expires', naiveOffset),
     },

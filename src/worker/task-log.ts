@@ -1,4 +1,5 @@
 import type { Logger, LogLevel } from '../util/logger.ts'
+import { repr } from '../util/repr.ts'
 import type { Discard, ObservedTask, Severity, TaskObserver } from './task-observer.ts'
 
 /**
@@ -57,8 +58,10 @@ export class TaskLog implements TaskObserver {
   }
 
   /** Celery: `Discarding revoked task`. */
-  discarded({ name, id }: ObservedTask, { reason }: Discard): void {
-    this.#line('INFO', `Discarding ${reason} task: ${name}[${id}]`)
+  discarded({ name, id }: ObservedTask, discard: Discard): void {
+    const stamp = discard.reason === 'revoked' ? discard.stamp : undefined
+    const how = stamp === undefined ? '' : ` (revoked by header: ${repr({ [stamp[0]]: stamp[1] })})`
+    this.#line('INFO', `Discarding ${discard.reason} task: ${name}[${id}]${how}`)
   }
 
   /** Celery: `Hard time limit (%ss) exceeded for %s[%s]`; `limit` in milliseconds. */

@@ -15,8 +15,15 @@ export type Severity = 'unexpected' | 'expected' | 'internal'
 /** Why a task is not run, or not any more. */
 export type Discard =
   | { readonly reason: 'expired' }
-  /** `signal`: its process, or its abort signal, was told so while it ran. Undefined: it had not started. */
-  | { readonly reason: 'revoked'; readonly signal: string | undefined }
+  /**
+   * `signal`: its process, or its abort signal, was told so while it ran. Undefined: it had not started. `stamp`: name
+   * and value of the stamp by which it is revoked, if not by its id.
+   */
+  | {
+      readonly reason: 'revoked'
+      readonly signal: string | undefined
+      readonly stamp?: readonly [name: string, value: unknown] | undefined
+    }
 
 /**
  * Somebody who watches what becomes of the tasks of a worker: its log, its events, its signals. An observer says only

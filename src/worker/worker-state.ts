@@ -30,12 +30,17 @@ export class WorkerState {
   held = 0
   /** Messages delivered so far. */
   delivered = 0
-  /** Requests ended so far, by task name. Celery: `total_count`. */
+  /** Requests that ran and have ended, by task name. Celery: `total_count`, which counts those that run, too. */
   readonly totals: Map<string, number> = new Map()
 
   /** Requests that have not ended. Celery: `reserved_requests`. */
   get requests(): ReadonlySet<Request> {
     return this.#requests
+  }
+
+  /** The requests of a task. */
+  find(id: string): readonly Request[] {
+    return [...this.#requests].filter((request) => request.id === id)
   }
 
   enter(request: Request): void {
@@ -44,7 +49,9 @@ export class WorkerState {
 
   leave(request: Request): void {
     this.#requests.delete(request)
-    this.totals.set(request.name, (this.totals.get(request.name) ?? 0) + 1)
+    if (request.startedAt !== undefined) {
+      this.totals.set(request.name, (this.totals.get(request.name) ?? 0) + 1)
+    }
     if (request.orphaned && request.verdict !== undefined) this.#remember(request.key, request.verdict)
     if (this.#orphans.get(request.key) === request) this.#orphans.delete(request.key)
     if (this.#requests.size === 0) this.#idle?.()

@@ -12,8 +12,9 @@ import { setUpDelayedDelivery } from './delayed-delivery.ts'
 import { prefetchCount } from './prefetch.ts'
 import { RateLimits } from './rate-limits.ts'
 import { Request, type RequestHost, requestKey } from './request.ts'
+import { Revokes } from './revokes.ts'
 import type { Session } from './session.ts'
-import { readDelivery, type StrategyOptions, type Unrunnable } from './strategy.ts'
+import { readDelivery, type StrategyOptions, type TimeLimits, type Unrunnable } from './strategy.ts'
 import { TaskLog } from './task-log.ts'
 import { TaskObservers } from './task-observer.ts'
 import { Watchdog } from './watchdog.ts'
@@ -44,6 +45,9 @@ export class Worker {
   readonly state: WorkerState = new WorkerState()
   /** Who watches what becomes of the tasks: the log, and whoever is added. */
   readonly observers: TaskObservers = new TaskObservers()
+  /** What is not to be run. */
+  readonly revokes: Revokes = new Revokes()
+  readonly #timeLimits = new Map<string, TimeLimits>()
   readonly #logger: Logger
   readonly #timer = new HeapTimer()
   readonly #closed = Promise.withResolvers<number>()
@@ -206,6 +210,7 @@ export class Worker {
       decode: (delivery) => app.decodeBody(delivery),
       naiveOffset: app.naiveOffset,
       wantRepr: () => host.observers.wantsResults,
+      timeLimits: this.#timeLimits,
       timeLimit: options.timeLimit,
       softTimeLimit: options.softTimeLimit,
     }
@@ -215,6 +220,7 @@ export class Worker {
       queues: app.consumedQueues({ select: options.queues, exclude: options.excludeQueues }),
       prefetch: () => this.#prefetch(pool),
       deliver: (delivery, session) => this.#deliver(delivery, session, strategy, host),
+      opened: () => {},
       lost: (session) => this.state.sessionLost(session),
       retry: app.brokerRetry,
       patience: options.patience,
@@ -336,6 +342,7 @@ export class Worker {
       observers: this.observers,
       deadLetters,
       recorder: this.app.recorder,
+      revokes: this.revokes,
       maxDeliveries: this.options.maxDeliveries,
       get stopping() {
         return worker.#stopping
