@@ -1,5 +1,6 @@
 /** Reading the ways to declare a task: name, options and body in the combinations that `app.task` takes. */
 import { ImproperlyConfigured } from '../errors.ts'
+import { HANDLER_NAMES } from '../task/option-names.ts'
 import type { UserTaskOptions } from '../task/options.ts'
 import type { TaskHandlers } from '../task/ports.ts'
 import { isPlainObject } from '../util/is-record.ts'
@@ -26,8 +27,6 @@ export interface DeclaredTask {
   readonly handlers: TaskHandlers
   readonly body: (...args: never[]) => unknown
 }
-
-const HANDLERS = ['beforeStart', 'onSuccess', 'onRetry', 'onFailure', 'afterReturn'] as const
 
 /**
  * Reads the arguments of `app.task`: `(name, body)`, `(name, options, body)`, `(options, body)` or `(body, options?)`.
@@ -63,7 +62,7 @@ function nameFrom(
 function readOptions(given: TaskDeclaration): Pick<DeclaredTask, 'options' | 'handlers'> {
   const options: Record<string, unknown> = { ...given }
   const handlers: Record<string, unknown> = {}
-  for (const name of HANDLERS) {
+  for (const name of HANDLER_NAMES) {
     if (given[name] === undefined) continue
     handlers[name] = given[name]
     delete options[name]

@@ -6,7 +6,6 @@ import type { Settings } from '../config/settings.ts'
 import { ImproperlyConfigured } from '../errors.ts'
 import { type Duration, fromMilliseconds, toMilliseconds } from '../util/duration.ts'
 import { parseRate } from '../util/rate.ts'
-import { annotationsFor } from './annotations.ts'
 import type { StandardSchema } from './standard-schema.ts'
 
 /** A class of errors, for `instanceof`. */
@@ -173,6 +172,7 @@ const DEFAULT_REPR_MAXSIZE = 1024
 /**
  * Resolves the options of a task.
  * @param strictTyping default of `typing`: the app's `strictTyping`.
+ * @param annotated options that override its own: see `annotations.ts`.
  * @throws TypeError when a duration is none; ImproperlyConfigured when the soft limit is above the hard one or the rate
  *   limit is none.
  */
@@ -181,8 +181,9 @@ export function normalizeTaskOptions(
   own: UserTaskOptions,
   settings: TaskSettings,
   strictTyping: boolean,
+  annotated: UserTaskOptions = {},
 ): TaskOptions {
-  const user: UserTaskOptions = { ...own, ...annotationsFor(settings.taskAnnotations, name) }
+  const user = over(own, annotated)
   const timeLimit = duration(user.timeLimit ?? settings.taskTimeLimit, 'timeLimit')
   const softTimeLimit = duration(user.softTimeLimit ?? settings.taskSoftTimeLimit, 'softTimeLimit')
   if (timeLimit !== undefined && softTimeLimit !== undefined && softTimeLimit > timeLimit) {
@@ -217,6 +218,12 @@ export function normalizeTaskOptions(
     publish: publishOptions(user, settings, timeLimit, softTimeLimit),
     attributes: user.attributes ?? {},
   }
+}
+
+function over(own: UserTaskOptions, annotated: UserTaskOptions): UserTaskOptions {
+  const { attributes } = annotated
+  if (attributes === undefined) return { ...own, ...annotated }
+  return { ...own, ...annotated, attributes: { ...own.attributes, ...attributes } }
 }
 
 type RetryPart = Pick<

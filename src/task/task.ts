@@ -12,10 +12,11 @@ import { currentTask, runInTask } from './current-task.ts'
 import type { ChunksSignature } from './item-calls.ts'
 import { chunks, xmap, xstarmap } from './item-calls.ts'
 import type { TaskOptions, TaskSettings, UserTaskOptions } from './options.ts'
-import { normalizeTaskOptions } from './options.ts'
 import type { RegisteredTask, TaskContext, TaskHandlers } from './ports.ts'
 import type { TaskRequest } from './request.ts'
 import { createTaskRequest } from './request.ts'
+import type { ResolvedTask } from './resolve-task.ts'
+import { resolveTask } from './resolve-task.ts'
 import type { ApplyArguments, ApplyOptions, CanvasHost } from './signature.ts'
 import { readCall, Signature } from './signature.ts'
 
@@ -50,18 +51,16 @@ export class TaskDefinition<Args extends readonly unknown[] = readonly unknown[]
 {
   readonly name: string
   readonly host: CanvasHost
-  readonly handlers: TaskHandlers
   readonly #parts: TaskParts
   readonly #parameters: Parameters
   #settings: TaskSettings | undefined
-  #options: TaskOptions | undefined
+  #resolved: ResolvedTask | undefined
 
   constructor(parts: TaskParts) {
     const call = (...args: unknown[]): unknown => this.#callDirectly(args)
     super(Object.setPrototypeOf(call, new.target.prototype))
     this.name = parts.name
     this.host = parts.host
-    this.handlers = parts.handlers
     this.#parts = parts
     const length = (parts.body?.length ?? Number.POSITIVE_INFINITY) - (parts.options.bind === true ? 1 : 0)
     this.#parameters = readParameters(parts.name, parts.options.params, length)
@@ -69,13 +68,12 @@ export class TaskDefinition<Args extends readonly unknown[] = readonly unknown[]
 
   /** Its options, with the settings for what it leaves open. */
   get options(): TaskOptions {
-    const { settings } = this.host
-    if (this.#options === undefined || this.#settings !== settings) {
-      const { name, options, strictTyping } = this.#parts
-      this.#options = normalizeTaskOptions(name, options, settings, strictTyping)
-      this.#settings = settings
-    }
-    return this.#options
+    return this.#resolve().options
+  }
+
+  /** What is called around its runs. */
+  get handlers(): TaskHandlers {
+    return this.#resolve().handlers
   }
 
   /** Whether it has a body here; a remote task has none. */
@@ -86,6 +84,16 @@ export class TaskDefinition<Args extends readonly unknown[] = readonly unknown[]
   /** The function that it runs. */
   get body(): TaskParts['body'] {
     return this.#parts.body
+  }
+
+  /** Made when it is first needed, and again when a setting has changed. */
+  #resolve(): ResolvedTask {
+    const { settings } = this.host
+    if (this.#resolved === undefined || this.#settings !== settings) {
+      this.#resolved = resolveTask(this.#parts, settings)
+      this.#settings = settings
+    }
+    return this.#resolved
   }
 
   get arity(): number | undefined {
@@ -185,7 +193,8 @@ export class TaskDefinition<Args extends readonly unknown[] = readonly unknown[]
   }
 
   #invoke(self: TaskContext, args: readonly unknown[], bind: boolean): unknown {
-    const { body, instance } = this.#parts
+    const { instance } = this.#parts
+    const { body } = this.#resolve()
     if (body === undefined) {
       throw new NotRegistered(`Task ${this.name} runs elsewhere: here it is only known by its name`)
     }

@@ -3,7 +3,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { ImproperlyConfigured } from '../errors.ts'
 import { didYouMean } from './text.ts'
 
@@ -90,6 +90,44 @@ export async function importReference(
       cause,
     })
   }
+  return exportOf(loaded, { module, name }, option)
+}
+
+/**
+ * The same without waiting, for places that cannot.
+ *
+ * @throws ImproperlyConfigured when there is no such module or export, or it waits (`await`) while it is loaded.
+ */
+export function requireReference(
+  reference: string,
+  { option, cwd = process.cwd() }: ImportReferenceOptions,
+): unknown {
+  const { module, name } = parseReference(reference)
+  const specifier = resolveModule(module, cwd)
+  try {
+    const file = specifier.startsWith('file:') ? fileURLToPath(specifier) : specifier
+    const loaded: Record<string, unknown> = createRequire(path.join(cwd, 'noop.js'))(file)
+    return exportOf(loaded, { module, name }, option)
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+    if (code === 'MODULE_NOT_FOUND' && !existsSync(module)) {
+      throw new ImproperlyConfigured(`${option}: there is no module '${module}' (looked for from ${cwd})`, {
+        cause,
+      })
+    }
+    if (code !== 'ERR_REQUIRE_ASYNC_MODULE') throw cause
+    throw new ImproperlyConfigured(
+      `${option}: '${module}' waits (await) while it is loaded: import it yourself, and hand over what it exports`,
+      { cause },
+    )
+  }
+}
+
+function exportOf(
+  loaded: Readonly<Record<string, unknown>>,
+  { module, name }: ExportReference,
+  option: string,
+): unknown {
   if (name === undefined) return 'default' in loaded ? loaded['default'] : loaded
   if (!(name in loaded)) {
     throw new ImproperlyConfigured(

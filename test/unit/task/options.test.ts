@@ -130,26 +130,6 @@ suite('options of a task', () => {
     assert.throws(() => resolve({ defaultRetryDelay: 'soon' }), /defaultRetryDelay: 'soon' is no duration/)
   })
 
-  test('annotations override options: * first, then the name, then objects [1-134]', () => {
-    const options = resolve(
-      { rateLimit: 1, maxRetries: 1 },
-      {
-        taskAnnotations: [
-          {
-            '*': { rate_limit: '1/s', max_retries: 9 },
-            't.add': { rateLimit: '2/s' },
-            other: { bind: true },
-          },
-          { annotate: ({ name }) => (name === 't.add' ? { time_limit: 3 } : null) },
-        ],
-      },
-    )
-    assert.equal(options.rateLimit, '2/s')
-    assert.equal(options.maxRetries, 9)
-    assert.equal(options.timeLimit, 3000)
-    assert.equal(options.bind, false)
-  })
-
   test('whatever else belongs to a task is kept [2-110]', () => {
     assert.deepEqual(resolve({ attributes: { owner: 'me' } }).attributes, { owner: 'me' })
   })
