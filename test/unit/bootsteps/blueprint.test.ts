@@ -109,15 +109,18 @@ test('by force, steps are terminated if they can be; what they say of themselves
 
 test('a stop during the start ends what had begun, and the rest does not start [7-011]', async () => {
   const diary: Diary = []
+  const begun = Promise.withResolvers<void>()
   const gate = Promise.withResolvers<void>()
   const slow = step('slow', {
     start: async (parent) => {
+      begun.resolve()
       await gate.promise
       return { stop: () => void parent.push('stop slow') }
     },
   })
   const whole = blueprint([step('a'), slow, step('c')])
   const starting = whole.start(diary)
+  await begun.promise
   await whole.stop()
   gate.resolve()
   await starting
