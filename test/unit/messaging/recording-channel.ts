@@ -43,6 +43,10 @@ export class RecordingChannel implements Channel {
     this.calls.push(['bind', argument])
   }
 
+  async bindExchange(argument: unknown): Promise<void> {
+    this.calls.push(['bindExchange', argument])
+  }
+
   async unbind(argument: unknown): Promise<void> {
     this.calls.push(['unbind', argument])
   }
