@@ -196,8 +196,15 @@ async function layOut(dir: string, options: RabbitmqOptions): Promise<RabbitmqNo
   }
 }
 
-/** The script itself: what Debian has in /usr/sbin is a wrapper that changes the user and asks for root. */
+/**
+ * The script itself: what Debian has in /usr/sbin is a wrapper that changes the user and asks for root. Another version
+ * is tested with the folder of its scripts in CELERIAC_TEST_RABBITMQ_BIN.
+ */
 function findServerScript(name = 'rabbitmq-server'): string {
+  const given = process.env['CELERIAC_TEST_RABBITMQ_BIN']
+  if (given) {
+    return join(given, name)
+  }
   const scripts = '/usr/lib/rabbitmq/bin'
   if (existsSync(join(scripts, name))) {
     return join(scripts, name)

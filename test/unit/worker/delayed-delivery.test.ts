@@ -48,14 +48,18 @@ async function setUp(
 suite('delayed delivery, when a worker starts', () => {
   test('is declared on each broker [5-137]', async () => {
     let declared = 0
-    const log = await setUp(['memory://one', 'memory://two'], async () => void (declared += 1))
+    const log = await setUp(['memory://one', 'memory://two'], async () => {
+      declared += 1
+    })
     assert.equal(declared, 2)
     assert.deepEqual(log, [])
   })
 
   test('is tried three times more where the broker cannot be reached; others are set up all the same [5-137]', async () => {
     let declared = 0
-    const log = await setUp(['away://one', 'memory://two'], async () => void (declared += 1))
+    const log = await setUp(['away://one', 'memory://two'], async () => {
+      declared += 1
+    })
     assert.equal(declared, 1)
     assert.deepEqual(log, [
       ...[1, 2, 3].map(
