@@ -9,7 +9,7 @@ import { ImproperlyConfigured } from '../errors.ts'
 import type { SerializerRegistry } from '../messaging/serialization/registry.ts'
 import type { Channel } from '../messaging/transport.ts'
 import type { ErrorClasses } from '../protocol/error-classes.ts'
-import type { ResultContext } from '../result/ports.ts'
+import type { ResultContext, ResultControl } from '../result/ports.ts'
 import { createResultContext } from '../result/result-from-tuple.ts'
 import { joinDenied } from '../task/current-task.ts'
 import type { Clock } from '../util/clock.ts'
@@ -25,6 +25,7 @@ export interface AppResultsOptions {
   readonly logger: Logger
   readonly clock: Clock
   readonly openChannel: () => Promise<Channel>
+  readonly control: ResultControl
 }
 
 /** See the module's description. A changed setting of results makes another store; the old one is closed. */
@@ -65,7 +66,7 @@ export class AppResults {
   }
 
   #make(settings: Settings): ResultContext {
-    const { clock, errorClasses } = this.#options
+    const { clock, errorClasses, control } = this.#options
     const { resultBackend } = settings
     const retry = settings.resultBackendAlwaysRetry
       ? {
@@ -81,7 +82,7 @@ export class AppResults {
       cacheMax: settings.resultCacheMax ?? 0,
       clock,
     })
-    return createResultContext({ store, clock, errorClasses, joinDenied })
+    return createResultContext({ store, clock, errorClasses, control, joinDenied })
   }
 
   async #open(settings: Settings): Promise<Backend> {

@@ -6,6 +6,7 @@ import type { LazySettings } from '../config/configuration.ts'
 import { Configuration } from '../config/configuration.ts'
 import type { SourceOptions } from '../config/load.ts'
 import type { Settings } from '../config/settings.ts'
+import type { Control } from '../control/control.ts'
 import type { ExecutionHost } from '../execution/ports.ts'
 import type { OutcomeRecorder } from '../execution/recorder.ts'
 import { CompressionRegistry } from '../messaging/compression.ts'
@@ -45,6 +46,7 @@ import { type Timezone, timezone } from '../util/timezone.ts'
 import { uuid } from '../util/uuid.ts'
 import type { DelayedDelivery, QueueSelection } from './app-amqp.ts'
 import { AppAmqp } from './app-amqp.ts'
+import { createControl } from './app-control.ts'
 import { AppExecution } from './app-execution.ts'
 import { AppModules } from './app-modules.ts'
 import type { AppOptions, UserAppOptions } from './app-options.ts'
@@ -82,6 +84,8 @@ export class Celery implements CanvasHost, AsyncDisposable {
   readonly #tasks: AppTasks
   /** Its broker and its queues. Celery: `app.amqp`. */
   readonly amqp: AppAmqp
+  /** Commands to workers that run. Celery: `app.control`. */
+  readonly control: Control
   readonly #results: AppResults
   readonly #execution: AppExecution
   readonly #modules: AppModules
@@ -107,7 +111,9 @@ export class Celery implements CanvasHost, AsyncDisposable {
         options['ignore_result'] === true ? undefined : this.results.prepareSend(id),
     })
     const openChannel = (): Promise<Channel> => this.amqp.broker.openChannel()
-    this.#results = new AppResults({ conf, errorClasses: this.errorClasses, openChannel, ...common })
+    this.control = createControl(this)
+    const { errorClasses, control } = this
+    this.#results = new AppResults({ conf, errorClasses, openChannel, control, ...common })
     this.#execution = new AppExecution({ host: this, conf, serializers, compressions })
     this.#modules = new AppModules({ sender: this, settings, serializers, signals })
     if (this.#options.setAsCurrent) setCurrentHost(this)

@@ -10,7 +10,15 @@ import {
   SUCCESS,
 } from '../protocol/states.ts'
 import { parseIsoDate } from '../util/iso8601.ts'
-import type { GetOptions, ResultContext, ResultLeaf, ResultNode } from './ports.ts'
+import type {
+  GetOptions,
+  ResultContext,
+  ResultLeaf,
+  ResultNode,
+  RevokeResultOptions,
+  StampedHeaders,
+} from './ports.ts'
+import { revokeByStamps, revokeCalls } from './revoke.ts'
 import { assertMayWait, parentLeaves, waitForResults } from './wait.ts'
 
 /** What an `AsyncResult` is made with besides its id. */
@@ -162,6 +170,19 @@ export class AsyncResult<T = unknown> implements ResultLeaf {
     this.#error = undefined
     await this.parent?.forget()
     await this.#context.store.forget([this.id])
+  }
+
+  /**
+   * Tells all workers not to run the call; with `terminate` it is ended if it runs. Settles when the broker has the
+   * command, with `wait` when workers have replied.
+   */
+  revoke(options: RevokeResultOptions = {}): Promise<void> {
+    return revokeCalls(this.#context, this.id, options)
+  }
+
+  /** Tells all workers not to run calls that carry one of these stamps. Celery: `revoke_by_stamped_headers`. */
+  revokeByStampedHeaders(headers: StampedHeaders, options: RevokeResultOptions = {}): Promise<void> {
+    return revokeByStamps(this.#context, headers, options)
   }
 
   /**

@@ -1,4 +1,5 @@
-import { SUCCESS } from '../protocol/states.ts'
+import { TaskRevokedError } from '../errors.ts'
+import { REVOKED, SUCCESS } from '../protocol/states.ts'
 import { formatIsoDate } from '../util/iso8601.ts'
 import { AsyncResult } from './async-result.ts'
 import type { ResultContext, ResultNode } from './ports.ts'
@@ -29,6 +30,11 @@ export class EagerResult<T = unknown> extends AsyncResult<T> {
       date_done: formatIsoDate(new Date(context.clock.now())),
       name: name ?? null,
     })
+  }
+
+  /** It is over already; as in Celery its state becomes REVOKED all the same. */
+  override async revoke(): Promise<void> {
+    this.accept({ ...(await this.meta()), status: REVOKED, result: new TaskRevokedError('revoked') })
   }
 
   /** Nothing is stored, so there is nothing to forget. */

@@ -28,6 +28,36 @@ export interface GetOptions {
   readonly disableSyncSubtasks?: boolean | undefined
 }
 
+/** How to revoke the calls of results. */
+export interface RevokeResultOptions {
+  /** End the task if it runs. Default false. */
+  readonly terminate?: boolean | undefined
+  /** With which signal. Default: the worker's choice, `SIGTERM`. */
+  readonly signal?: string | undefined
+  /** Wait for workers to reply. Default false: it is over when the broker has the command. */
+  readonly wait?: boolean | undefined
+  /** With `wait`: seconds without a reply after which no more are expected. Default 1. */
+  readonly timeout?: Duration | undefined
+}
+
+/** What results need of remote control. */
+export interface ResultControl {
+  revoke(ids: string | readonly string[], options: RevokeRequest): Promise<unknown>
+  revokeByStampedHeaders(headers: StampedHeaders, options: RevokeRequest): Promise<unknown>
+}
+
+/** Stamps by which calls are revoked. */
+export type StampedHeaders = Readonly<Record<string, string | readonly string[]>>
+
+/** A command to revoke, as remote control takes it. */
+export interface RevokeRequest {
+  readonly terminate: boolean
+  readonly signal: string | null
+  readonly reply: boolean
+  /** Null: it never expires. */
+  readonly timeout: Duration | null | undefined
+}
+
 /** A result, or a group of results: a node in the tree that calls make. */
 export interface ResultNode {
   readonly id: string
@@ -66,6 +96,8 @@ export interface ResultContext {
   readonly clock: Clock
   /** The user's own classes of errors. */
   readonly errorClasses: ErrorClasses | undefined
+  /** Undefined where there is none to be had, as in tests of results alone. */
+  readonly control: ResultControl | undefined
   /** Whether the running code is a task that must not wait for others. */
   joinDenied(): boolean
   /** The result that a tuple names. Celery: `result_from_tuple`. */

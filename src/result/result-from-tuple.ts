@@ -4,19 +4,21 @@ import type { ErrorClasses } from '../protocol/error-classes.ts'
 import type { Clock } from '../util/clock.ts'
 import { AsyncResult } from './async-result.ts'
 import { GroupResult } from './group-result.ts'
-import type { ResultContext, ResultNode } from './ports.ts'
+import type { ResultContext, ResultControl, ResultNode } from './ports.ts'
 
 /** Makes what results need of the app. */
 export function createResultContext(parts: {
   readonly store: ResultStore
   readonly clock: Clock
   readonly errorClasses?: ErrorClasses | undefined
+  readonly control?: ResultControl | undefined
   readonly joinDenied: () => boolean
 }): ResultContext {
   const context: ResultContext = {
     store: parts.store,
     clock: parts.clock,
     errorClasses: parts.errorClasses,
+    control: parts.control,
     joinDenied: parts.joinDenied,
     fromTuple: (tuple) => resultFromTuple(tuple, context),
   }

@@ -1,6 +1,7 @@
 import type { ResultTuple } from '../protocol/result-meta.ts'
 import { trusted } from './async-result.ts'
-import type { GetOptions, ResultContext, ResultLeaf, ResultNode } from './ports.ts'
+import type { GetOptions, ResultContext, ResultLeaf, ResultNode, RevokeResultOptions } from './ports.ts'
+import { revokeCalls } from './revoke.ts'
 import { assertMayWait, waitForResults } from './wait.ts'
 
 /** Results that are looked at and waited for together; they stay in order. Celery: `ResultSet`. */
@@ -160,6 +161,12 @@ export class ResultSet<T extends readonly unknown[] = unknown[]> {
   /** Removes all stored results. */
   async forget(): Promise<void> {
     await this.#ask((result) => result.forget())
+  }
+
+  /** Tells all workers not to run the calls of the members, with one command. See `AsyncResult.revoke`. */
+  async revoke(options: RevokeResultOptions = {}): Promise<void> {
+    const ids = this.leaves().map(({ id }) => id)
+    if (ids.length > 0) await revokeCalls(this.#context, ids, options)
   }
 
   leaves(): readonly ResultLeaf[] {
