@@ -16,6 +16,10 @@ type Body = (self: TaskSelf, ...args: readonly unknown[]) => unknown
 
 const BODIES: Readonly<Record<string, readonly [body: Body, options: UserTaskOptions]>> = {
   'celery.accumulate': [accumulate, {}],
+  'celery.chain': [refuseChain, {}],
+  'celery.chord': [sendChord, {}],
+  'celery.chunks': [sendChunks, {}],
+  'celery.group': [sendGroup, {}],
   'celery.backend_cleanup': [({ host }) => host.results.cleanup(), { ignoreResult: true }],
   'celery.chord_unlock': [unlockChord, { ignoreResult: true, maxRetries: null }],
   'celery.map': [(self) => map(self, (item) => [item]), {}],
@@ -41,6 +45,55 @@ export function createBuiltins(host: CanvasHost): Task[] {
 function accumulate({ request: { args, kwargs } }: TaskSelf): unknown {
   const { index } = kwargs
   return typeof index === 'number' ? args.at(index) : args
+}
+
+/** A chain was never a task, in Celery neither: its first call is what is sent. */
+function refuseChain(): never {
+  throw new InvalidTaskError('celery.chain is no task: send the first call of the chain')
+}
+
+/** What old senders made of a group: sends the members with the ids that they have been given. */
+async function sendGroup({ host, request }: TaskSelf): Promise<unknown> {
+  const [tasks, result, groupId, partialArgs] = valuesOf(request, [
+    'tasks',
+    'result',
+    'group_id',
+    'partial_args',
+  ])
+  const members = listOf(tasks).map((data) => host.signatureFrom(data))
+  const args = listOf(partialArgs ?? [])
+  await Promise.all(members.map((member) => member.send(args, { group_id: groupId, add_to_parent: false })))
+  const { add_to_parent: addToParent } = request.kwargs
+  const sent = host.resultContext.fromTuple(result)
+  if (addToParent !== false) request.children.push(sent)
+  return sent
+}
+
+/** What old senders made of a chord: sends its header, and answers with the result of its body. */
+async function sendChord({ host, request }: TaskSelf): Promise<unknown> {
+  const [header, body, partialArgs] = valuesOf(request, ['header', 'body', 'partial_args'])
+  const { interval, countdown, max_retries: maxRetries } = request.kwargs
+  const signature = host.signatureFrom({
+    task: 'celery.chord',
+    args: [],
+    kwargs: { header, body, kwargs: {} },
+    options: {},
+    subtask_type: 'chord',
+    immutable: false,
+  })
+  return signature.send(listOf(partialArgs ?? []), { interval, countdown, max_retries: maxRetries })
+}
+
+/** Chunks that were sent as they are, such as those inside of a workflow: sends them as the group that they are. */
+async function sendChunks({ host, request }: TaskSelf): Promise<unknown> {
+  const [task, it, n] = valuesOf(request, ['task', 'it', 'n'])
+  const signature = host.signatureFrom({ task: 'celery.chunks', kwargs: { task, it, n }, immutable: true })
+  return signature.send([])
+}
+
+/** Arguments by name, however they were given. */
+function valuesOf({ args, kwargs }: TaskSelf['request'], names: readonly string[]): readonly unknown[] {
+  return names.map((name, index) => args[index] ?? kwargs[name])
 }
 
 /** Calls a task of this process for each item, one after the other. */

@@ -62,6 +62,8 @@ export interface ChordStore {
     part: ChordPart,
     options: { readonly expires: number | undefined; readonly size: number | undefined },
   ): Promise<{ readonly complete: boolean; readonly count: number; readonly size: number | undefined }>
+  /** So many more parts must come; told before the chord is complete. Celery: `add_to_chord`. */
+  grow?(groupId: string, by: number, options: { readonly expires: number | undefined }): Promise<void>
   /** All parts, in order of index. */
   collect(groupId: string): Promise<readonly ChordPart[]>
   forget(groupId: string): Promise<void>

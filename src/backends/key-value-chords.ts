@@ -69,7 +69,7 @@ export class KeyValueChords implements ChordStore {
     const slot = await this.#options.increment(this.#keys.chord(groupId), keep)
     await this.#store.set(this.#keys.chordPart(groupId, slot), this.#options.codec.encode(part), keep)
     // Looked at after the part is in its slot: whoever comes last sees all the others.
-    const { counted, size = options.size } = await this.#count(groupId)
+    const { counted, size } = await this.#count(groupId, options.size)
     if (size === undefined || counted < size) return { complete: false, count: counted, size }
     const { parts, finders } = await this.#parts(groupId, counted, size)
     const count = parts.length
@@ -81,6 +81,16 @@ export class KeyValueChords implements ChordStore {
     await this.#store.set(this.#keys.chordPart(groupId, slot), this.#options.codec.encode(found), keep)
     const first = (await this.#options.increment(this.#keys.chordDone(groupId), keep)) === 1
     return { complete: first, count, size }
+  }
+
+  async grow(
+    groupId: string,
+    by: number,
+    { expires }: { readonly expires: number | undefined },
+  ): Promise<void> {
+    for (let count = 0; count < by; count += 1) {
+      await this.#options.increment(this.#keys.chordGrowth(groupId), { ttl: expires })
+    }
   }
 
   async collect(groupId: string): Promise<readonly ChordPart[]> {
@@ -95,20 +105,25 @@ export class KeyValueChords implements ChordStore {
     await this.#store.delete([
       ...parts,
       this.#keys.chordSize(groupId),
+      this.#keys.chordGrowth(groupId),
       this.#keys.chordDone(groupId),
       this.#keys.chord(groupId),
     ])
   }
 
-  async #count(groupId: string): Promise<{ readonly counted: number; readonly size: number | undefined }> {
-    const [counter, sizeValue] = await this.#store.getMany([
+  async #count(
+    groupId: string,
+    told?: number,
+  ): Promise<{ readonly counted: number; readonly size: number | undefined }> {
+    const [counter, sizeValue, growth] = await this.#store.getMany([
       this.#keys.chord(groupId),
       this.#keys.chordSize(groupId),
+      this.#keys.chordGrowth(groupId),
     ])
-    const size = sizeValue === undefined ? undefined : this.#options.codec.decode(sizeValue)
+    const size = sizeValue === undefined ? told : this.#options.codec.decode(sizeValue)
     return {
-      counted: counter === undefined ? 0 : Number(new TextDecoder().decode(counter)),
-      size: typeof size === 'number' ? size : undefined,
+      counted: countOf(counter),
+      size: typeof size === 'number' ? size + countOf(growth) : undefined,
     }
   }
 
@@ -139,6 +154,10 @@ export class KeyValueChords implements ChordStore {
       return [{ index, id: meta.task_id, state: meta.status, result: meta.result }]
     })
   }
+}
+
+function countOf(counter: Uint8Array | undefined): number {
+  return counter === undefined ? 0 : Number(new TextDecoder().decode(counter))
 }
 
 /** The id in a result tuple `[[id, parent], children]`. */

@@ -49,6 +49,11 @@ export class KeyValueKeys {
     return `${this.#key(OWN, groupId, 'group')}.size`
   }
 
+  /** Counts the parts that were added to the chord after it was sent. */
+  chordGrowth(groupId: string): string {
+    return `${this.#key(OWN, groupId, 'group')}.added`
+  }
+
   /** Counts those who found the chord complete: the first one it is. */
   chordDone(groupId: string): string {
     return `${this.#key(OWN, groupId, 'group')}.done`

@@ -1,4 +1,4 @@
-import { BackendError } from '../errors.ts'
+import { BackendError, ImproperlyConfigured } from '../errors.ts'
 import type { AsyncResult } from '../result/async-result.ts'
 import { trusted } from '../result/async-result.ts'
 import { GroupResult } from '../result/group-result.ts'
@@ -203,6 +203,20 @@ export class Chord<
     return this.header instanceof Group ? this.header : new Group(this.host, this.header)
   }
 
+  /** @throws ImproperlyConfigured for members whose results nobody would ever find, so that the body would never run. */
+  #assertStored(members: readonly AnySignature[]): void {
+    for (const member of members) {
+      const last = member.subtaskType === 'chain' ? member.members.at(-1) : member
+      if (last === undefined || last.members.length > 0) continue
+      const { ignore_result: ignored = this.host.tasks.get(last.task)?.options.ignoreResult } = last.options
+      if (ignored !== true) continue
+      throw new ImproperlyConfigured(
+        `Task ${last.task} ignores its result, but the chord that it is part of needs it: this result backend looks ` +
+          'for the results. Set ignoreResult to false for the task or the call',
+      )
+    }
+  }
+
   #preparedHeader(): Group {
     if (this.header instanceof Group) return this.header.clone()
     return new Group(this.host, this.header, { task_id: this.id ?? uuid() })
@@ -228,6 +242,7 @@ export class Chord<
       if (nested) await new GroupResult(id, results, this.host.resultContext).save()
       return
     }
+    this.#assertStored(this.members)
     const task = this.host.tasks.get('celery.chord_unlock')
     const { queue, priority } = body.options
     await callTask(

@@ -1,25 +1,20 @@
-import {
-  Ignore,
-  ImproperlyConfigured,
-  MaxRetriesExceededError,
-  Reject,
-  Retry,
-  SoftTimeLimitExceeded,
-} from '../errors.ts'
+import { Ignore, MaxRetriesExceededError, Reject, Retry, SoftTimeLimitExceeded } from '../errors.ts'
 import { describeException } from '../protocol/exception-info.ts'
 import { buildResultMeta } from '../protocol/result-meta.ts'
 import { EXCEPTION_STATES } from '../protocol/states.ts'
+import type { ResultNode } from '../result/ports.ts'
 import type { Logger } from '../util/logger.ts'
 import { repr, reprArgs } from '../util/repr.ts'
 import type { UserCallOptions } from './call-options.ts'
 import { toWireOptions } from './call-options.ts'
 import { callTask } from './call-task.ts'
 import type { RegisteredTask, RetryOptions, TaskContext, WireOptions } from './ports.ts'
+import { joinChord, replacementOf } from './replace.ts'
 import type { TaskRequest } from './request.ts'
 import { executionOptions } from './request.ts'
 import { resultRequest } from './result-request.ts'
 import type { AnySignature, CanvasHost } from './signature.ts'
-import { listOption } from './signature.ts'
+import { Signature } from './signature.ts'
 
 /** What a `TaskSelf` is made of. */
 export interface TaskSelfParts {
@@ -139,17 +134,39 @@ export class TaskSelf implements TaskContext {
    * `Ignore`; an eager run gives the value of the other call. Celery: `Task.replace`.
    */
   async replace(signature: AnySignature): Promise<unknown> {
-    const { request } = this
-    if ('chord' in signature.options) {
-      throw new ImproperlyConfigured('A signature replacing a task must not be part of a chord')
-    }
-    if (signature.subtaskType === 'chain' && signature.members.length === 0) {
-      throw new ImproperlyConfigured('Cannot replace a task with an empty chain')
-    }
-    const next = this.#inPlace(signature)
+    const { request, task } = this
+    this.#mustBeWanted()
+    const next = replacementOf(this, signature)
+    await task.handlers.onReplace?.(this, next)
     if (request.isEager) return (await next.apply({})).get({ disableSyncSubtasks: false })
     await next.applyAsync({})
     throw new Ignore('Replaced by new task')
+  }
+
+  /**
+   * Adds a call to the chord that this one is part of: the body waits for it and gets its result, too. With `lazy` it is
+   * not sent but handed back, to be sent by you. Celery: `Task.add_to_chord`.
+   * @throws TypeError outside of a chord; BackendError where chords cannot grow.
+   */
+  addToChord(signature: AnySignature, options: { readonly lazy: true }): Promise<AnySignature>
+  addToChord(signature: AnySignature, options?: { readonly lazy?: false }): Promise<ResultNode>
+  async addToChord(
+    signature: AnySignature,
+    { lazy = false }: { readonly lazy?: boolean } = {},
+  ): Promise<AnySignature | ResultNode> {
+    this.#mustBeWanted()
+    const added = await joinChord(this, signature)
+    return lazy ? added : await added.send([])
+  }
+
+  /**
+   * The running call as a signature: sent, it runs the same once more with the same id, callbacks and place in its
+   * workflow. Celery: `Task.signature_from_request`.
+   */
+  signatureFromRequest(options: SameCallOptions & { readonly options?: UserCallOptions } = {}): AnySignature {
+    const { host, name } = this
+    const more = toWireOptions(options.options ?? {})
+    return new Signature(host, { task: name, ...this.#sameCall(options, more) })
   }
 
   /** A run that was terminated sends and stores nothing more: whoever ended it has had the last word. */
@@ -158,73 +175,30 @@ export class TaskSelf implements TaskContext {
     if (aborted && !(reason instanceof SoftTimeLimitExceeded)) throw reason
   }
 
-  #inPlace(signature: AnySignature): AnySignature {
-    const { request, host } = this
-    let next = signature
-    if (next.subtaskType === 'group') {
-      // As a chord it has one result, so that there is something to link to.
-      next = host.pipe(
-        next,
-        host.signatureFrom({
-          task: 'celery.accumulate',
-          args: [],
-          kwargs: { index: 0 },
-          options: {},
-          subtask_type: null,
-          immutable: false,
-        }),
-      )
-    }
-    for (const callback of request.callbacks ?? []) next.addLink('link', host.signatureFrom(callback))
-    for (const errback of request.errbacks ?? []) next.addLink('link_error', host.signatureFrom(errback))
-    const last = next.subtaskType === 'chain' ? next.members.at(-1) : undefined
-    for (const callback of last === undefined ? [] : listOption(next.options, 'link')) {
-      last?.addLink('link', host.signatureFrom(callback))
-    }
-    next.freeze({ id: request.id })
-    const nesting = request.replacedTaskNesting + 1
-    Object.assign(next.options, {
-      chord: request.chord ?? null,
-      group_id: request.group ?? null,
-      group_index: request.groupIndex ?? null,
-      root_id: request.rootId,
-      replaced_task_nesting: nesting,
-    })
-    if (next.subtaskType === 'chain') {
-      for (const member of next.members) member.options['replaced_task_nesting'] = nesting
-    }
-    for (const data of (request.chain ?? []).toReversed()) {
-      const rest = host.signatureFrom(data)
-      rest.options['replaced_task_nesting'] = nesting
-      next = host.pipe(next, rest)
-    }
-    return next
-  }
-
-  /** The call that is sent for the next attempt. Celery: `signature_from_request`. */
+  /** The call that is sent for the next attempt. */
   #nextAttempt(retry: RetryOptions): NextAttempt {
     const { request, task } = this
     const countdown =
       retry.countdown ?? (retry.eta === undefined ? task.options.defaultRetryDelay / 1000 : undefined)
     const user: UserCallOptions = { countdown, eta: retry.eta, ...retry.options }
     const times = toWireOptions(user)
-    const options: Record<string, unknown> = {
-      ...executionOptions(request),
-      retries: request.retries + 1,
-      add_to_parent: false,
-      ...times,
-    }
-    const { deliveryInfo } = request
-    if (deliveryInfo.priority !== undefined) options['priority'] ??= deliveryInfo.priority
-    if (retry.queue !== undefined) options['queue'] = retry.queue
-    else if (options['queue'] === undefined) this.#sameQueue(options)
+    const more = { retries: request.retries + 1, add_to_parent: false, ...times }
     const when = retry.eta instanceof Date ? retry.eta : times['countdown']
     return {
-      args: retry.args ?? request.args,
-      kwargs: retry.kwargs ?? request.kwargs,
-      options,
+      ...this.#sameCall(retry, more),
       when: typeof when === 'number' || when instanceof Date ? when : undefined,
     }
+  }
+
+  /** The running call, to be sent again to where it came from. Celery: `signature_from_request`. */
+  #sameCall({ args, kwargs, queue }: SameCallOptions, more: WireOptions): Omit<NextAttempt, 'when'> {
+    const { request } = this
+    const options: Record<string, unknown> = { ...executionOptions(request), ...more }
+    const { priority } = request.deliveryInfo
+    if (priority !== undefined) options['priority'] ??= priority
+    if (queue !== undefined) options['queue'] = queue
+    else if (options['queue'] === undefined) this.#sameQueue(options)
+    return { args: args ?? request.args, kwargs: kwargs ?? request.kwargs, options }
   }
 
   /** Back to where the message came from. */
@@ -249,6 +223,15 @@ export class TaskSelf implements TaskContext {
       })
     }
   }
+}
+
+/** What is to be different when a call is made again. */
+export interface SameCallOptions {
+  /** Default: the same arguments. */
+  readonly args?: readonly unknown[] | undefined
+  readonly kwargs?: Readonly<Record<string, unknown>> | undefined
+  /** Default: the queue it came from. */
+  readonly queue?: string | undefined
 }
 
 interface NextAttempt {

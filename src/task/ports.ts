@@ -75,6 +75,14 @@ export interface TaskOutcomeInfo {
   readonly traceback: string | undefined
 }
 
+/** The call that takes the place of a running one: a `Signature`. */
+export interface Replacement {
+  readonly task: string
+  readonly options: Record<string, unknown>
+  /** See `Signature.stamp`. */
+  stamp(stamps: Readonly<Record<string, unknown>>): unknown
+}
+
 /** Called around the runs of a task, awaited, with the task's context as first argument. */
 export interface TaskHandlers {
   /** Before the body. Celery: `before_start`. */
@@ -85,6 +93,8 @@ export interface TaskHandlers {
   onRetry?(self: TaskContext, error: unknown, info: TaskOutcomeInfo): unknown
   /** Celery: `on_failure`. */
   onFailure?(self: TaskContext, error: unknown, info: TaskOutcomeInfo): unknown
+  /** Before the call is sent that replaces this one, with the rest of its chain; may stamp it. Celery: `on_replace`. */
+  onReplace?(self: TaskContext, replacement: Replacement): unknown
   /** After success and failure. Celery: `after_return`. */
   afterReturn?(self: TaskContext, state: string, value: unknown, info: TaskOutcomeInfo): unknown
 }

@@ -2,7 +2,7 @@ import { TaskError } from '../errors.ts'
 import type { Logger } from '../util/logger.ts'
 import { currentTask } from './current-task.ts'
 import type { UserTaskOptions } from './options.ts'
-import type { RetryOptions, TaskContext, TaskHandlers, TaskOutcomeInfo } from './ports.ts'
+import type { Replacement, RetryOptions, TaskContext, TaskHandlers, TaskOutcomeInfo } from './ports.ts'
 import type { TaskRequest } from './request.ts'
 
 /**
@@ -34,6 +34,7 @@ export abstract class TaskBase<Args extends readonly unknown[] = readonly unknow
   onSuccess?(self: TaskContext, value: unknown, info: TaskOutcomeInfo): unknown
   onRetry?(self: TaskContext, error: unknown, info: TaskOutcomeInfo): unknown
   onFailure?(self: TaskContext, error: unknown, info: TaskOutcomeInfo): unknown
+  onReplace?(self: TaskContext, replacement: Replacement): unknown
   afterReturn?(self: TaskContext, state: string, value: unknown, info: TaskOutcomeInfo): unknown
 
   /** The call that runs. @throws TaskError outside of one. */

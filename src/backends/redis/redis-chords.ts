@@ -1,8 +1,9 @@
 import { BackendGetMetaError } from '../../errors.ts'
+import { uuid } from '../../util/uuid.ts'
 import type { ChordPart, ChordStore, ResultCodec } from '../backend.ts'
 import type { RedisLink } from './redis-link.ts'
 import type { RedisResultKeys } from './redis-result-keys.ts'
-import { ADD_PART } from './redis-result-scripts.ts'
+import { ADD_PART, GROW } from './redis-result-scripts.ts'
 import { secondsOf } from './result-writer.ts'
 
 /** What `RedisChords` works with. */
@@ -48,6 +49,16 @@ export class RedisChords implements ChordStore {
     const reply = await link.run((connection) => connection.run(ADD_PART, keys.chord(groupId), args))
     const [complete, count, total] = Array.isArray(reply) ? reply : []
     return { complete: complete === 1, count: Number(count), size: total === '' ? undefined : Number(total) }
+  }
+
+  async grow(
+    groupId: string,
+    by: number,
+    { expires }: { readonly expires: number | undefined },
+  ): Promise<void> {
+    const { link, keys } = this.#options
+    const args = [by, expires === undefined ? '' : secondsOf(expires), `grow:${uuid()}`]
+    await link.run((connection) => connection.run(GROW, keys.chord(groupId), args))
   }
 
   async collect(groupId: string): Promise<readonly ChordPart[]> {

@@ -78,3 +78,17 @@ end
 -- Python does not know of the last two when it finishes a chord, so they must go by themselves.
 for i = 4, 5 do redis.call('EXPIRE', KEYS[i], ttl ~= '' and ttl or 86400) end
 return { complete and 1 or 0, count, total or '' }`)
+
+/**
+ * Makes a chord wait for more parts, once.
+ *
+ * KEYS: those of `ADD_PART`. ARGV: how many more; seconds to keep it, or '' for ever; a word by which it is known should
+ * it be said again, because the connection was lost before the answer.
+ */
+export const GROW: RedisScript = redisScript(`
+if redis.call('SADD', KEYS[5], ARGV[3]) == 0 then return end
+redis.call('INCRBY', KEYS[2], ARGV[1])
+if ARGV[2] ~= '' then
+  redis.call('EXPIRE', KEYS[2], ARGV[2])
+  redis.call('EXPIRE', KEYS[5], ARGV[2])
+end`)

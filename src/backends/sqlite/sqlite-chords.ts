@@ -60,6 +60,18 @@ export class SqliteChords implements ChordStore {
     })
   }
 
+  async grow(
+    groupId: string,
+    by: number,
+    { expires }: { readonly expires: number | undefined },
+  ): Promise<void> {
+    const expiresAt = expiryOf(expires, this.#clock.now())
+    const update = this.#file.prepare(
+      'UPDATE celeriac_chords SET size = size + ?, expires_at = ? WHERE id = ? AND size IS NOT NULL',
+    )
+    await this.#file.write(() => void update.run(by, expiresAt, groupId))
+  }
+
   async collect(groupId: string): Promise<readonly ChordPart[]> {
     const select = this.#file.prepare(
       'SELECT id, position, state, result FROM celeriac_chord_parts WHERE chord = ? ORDER BY position, id',

@@ -61,6 +61,20 @@ function exerciseCounting(check: ChordTest): void {
     assert.equal((await other.add(id, chordPart(2), NO_SIZE)).complete, true)
   })
 
+  // A running member adds others to its chord.
+  check('a chord that grows waits for more parts', async (chords, other) => {
+    if (chords.grow === undefined) return
+    const id = uuid()
+    await chords.setSize(id, 1, KEEP)
+    await chords.grow(id, 2, KEEP)
+    assert.deepEqual(await other.add(id, chordPart(0), NO_SIZE), { complete: false, count: 1, size: 3 })
+    assert.equal((await other.add(id, chordPart(0, { id: uuid() }), NO_SIZE)).complete, false)
+    assert.equal((await chords.add(id, chordPart(0, { id: uuid() }), NO_SIZE)).complete, true)
+    await chords.forget(id)
+    await chords.setSize(id, 1, KEEP)
+    assert.equal((await chords.add(id, chordPart(0), NO_SIZE)).complete, true)
+  })
+
   // Members that failed count, and the body's errback learns of them.
   check('failed parts count', async (chords) => {
     const id = uuid()

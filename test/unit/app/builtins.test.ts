@@ -46,6 +46,62 @@ test('celery.backend_cleanup needs nothing to clean [2-064 4-061]', async () => 
   await run(createTestApp({ backend: 'disabled://' }), 'celery.backend_cleanup', [])
 })
 
+suite('tasks of old senders [2-064 2-068]', () => {
+  test('celery.group sends its members with the ids that they have', async () => {
+    const app = createTestApp()
+    const add = app.task('t.add', (x: number, y: number) => x + y)
+    const tasks = [add.s(1).set({ taskId: 'm-1' }).toJSON(), add.s(2).set({ taskId: 'm-2' }).toJSON()]
+    const result = [
+      ['g', null],
+      [
+        [['m-1', null], null],
+        [['m-2', null], null],
+      ],
+    ]
+    await run(app, 'celery.group', [], { tasks, result, group_id: 'g', partial_args: [10] })
+    const messages = await sentMessages(app, ['celery'])
+    assert.deepEqual(
+      messages.map(({ headers, body }) => [headers['id'], headers['group'], Array.isArray(body) && body[0]]),
+      [
+        ['m-1', 'g', [10, 1]],
+        ['m-2', 'g', [10, 2]],
+      ],
+    )
+  })
+
+  test('celery.chord sends the header with its body', async () => {
+    const app = createTestApp()
+    const header = ['a', 'b'].map((name) => app.signature(`t.${name}`).toJSON())
+    await run(app, 'celery.chord', [header, app.signature('t.body').toJSON()])
+    const messages = await sentMessages(app, ['celery'])
+    assert.deepEqual(messages.map(({ headers }) => headers['task']).toSorted(), ['t.a', 't.b'])
+    for (const { body } of messages) assert.equal(Array.isArray(body) && body[2].chord.task, 't.body')
+  })
+
+  test('celery.chunks sends its portions [3-096]', async () => {
+    const app = createTestApp()
+    const add = app.task('t.add', (x: number, y: number) => x + y)
+    const it = [
+      [1, 1],
+      [2, 2],
+      [3, 3],
+    ]
+    await run(app, 'celery.chunks', [add.s().toJSON(), it, 2])
+    const messages = await sentMessages(app, ['celery'])
+    assert.deepEqual(
+      messages.map(({ headers, body }) => [headers['task'], Array.isArray(body) && body[1].it]),
+      [
+        ['celery.starmap', it.slice(0, 2)],
+        ['celery.starmap', it.slice(2)],
+      ],
+    )
+  })
+
+  test('celery.chain is refused', async () => {
+    await assert.rejects(run(createTestApp(), 'celery.chain', []), /celery\.chain is no task/)
+  })
+})
+
 suite('celery.chord_unlock [2-066 3-092]', () => {
   function call(app: Celery, ids: readonly string[]): Promise<unknown> {
     const body = app.signature('t.body', { taskId: 'body-id' }).toJSON()

@@ -254,7 +254,13 @@ function inOrder(messages: readonly Message[]): Message[] {
 }
 
 function comparable(message: Message): unknown {
-  const { lang: _lang, origin: _origin, ...headers } = message.headers
+  const { lang: _lang, origin: _origin, ...own } = message.headers
+  const headers: Record<string, unknown> = own
+  const { task, kwargsrepr } = headers
+  if (typeof task === 'string' && /^celery\.(star)?map$/.test(task)) {
+    // Python shows the arguments of a signature as the tuples that they are there, and sends lists.
+    headers['kwargsrepr'] = String(kwargsrepr).replaceAll('(', '[').replaceAll(')', ']')
+  }
   const properties = Object.fromEntries(
     Object.entries(message.properties).filter(([, value]) => value !== null && value !== undefined),
   )
@@ -285,6 +291,11 @@ function assertAlike(actual: unknown, expected: unknown, where: string, exchange
     }
   }
   if (Array.isArray(expected) && Array.isArray(actual)) {
+    // Python keeps names of stamps in a set, whose order says nothing.
+    if (where.endsWith('.stamped_headers')) {
+      assert.deepEqual(actual.toSorted(), expected.toSorted(), where)
+      return
+    }
     assert.equal(actual.length, expected.length, `${where}: ${JSON.stringify(actual)}`)
     expected.forEach((item, index) => {
       assertAlike(actual[index], item, `${where}[${index}]`, exchange)

@@ -203,6 +203,97 @@ const WORKFLOWS: Readonly<Record<string, Workflow>> = {
         assert.rejects(self.replace(chain(mul.s(2, 3), add.s(1))), /Replaced by new task/),
       ),
   },
+  map: {
+    rows: '3-098 2-122',
+    send: ({ xsum }) =>
+      xsum
+        .map([
+          [1, 2],
+          [3, 4],
+        ])
+        .delay(),
+  },
+  starmap: {
+    rows: '3-098 2-122',
+    send: ({ add }) =>
+      add
+        .starmap([
+          [1, 2],
+          [3, 4],
+        ])
+        .delay(),
+  },
+  chunks: { rows: '3-096 2-122', send: ({ add }) => add.chunks(pairs(5), 2).delay() },
+  'chunks-chord': {
+    rows: '3-097',
+    send: ({ add, echo }) => add.chunks(pairs(4), 2).group().pipe(echo.s()).delay(),
+  },
+  stamp: {
+    rows: '3-184 3-189',
+    send: ({ add }) => add.s(2, 3).stamp({ stamp: 'value' }).applyAsync({ taskId: ID }),
+  },
+  'stamp-many': {
+    rows: '3-184 3-190',
+    send: ({ add }) =>
+      add
+        .s(2, 3)
+        .stamp({ a: 1, b: ['x', 'y'], d: { k: 1 } })
+        .applyAsync({ taskId: ID }),
+  },
+  'stamp-visitor': {
+    rows: '3-185',
+    send: ({ add }) =>
+      add
+        .s(2, 3)
+        .stamp({ onSignature: () => ({ monitoring_id: 'm-1' }) })
+        .applyAsync({ taskId: ID }),
+  },
+  'stamp-append': {
+    rows: '3-188',
+    send: ({ add }) =>
+      add.s(2, 3).stamp({ a: 'one' }).stamp({ a: 'two' }, { appendStamps: true }).applyAsync({ taskId: ID }),
+  },
+  'stamp-chain': {
+    rows: '3-184 3-191',
+    send: ({ add }) => chain(add.s(1, 2), add.s(3)).stamp({ stamp: 'c' }).applyAsync({ taskId: ID }),
+  },
+  'stamp-group': {
+    rows: '3-184',
+    send: ({ add }) => group(add.s(1, 2), add.s(3, 4)).stamp({ stamp: 'g' }).delay(),
+  },
+  'stamp-chord': {
+    rows: '3-184',
+    send: ({ add, xsum }) =>
+      chord([add.s(1, 2), add.s(3, 4)], xsum.s())
+        .stamp({ stamp: 'h' })
+        .delay(),
+  },
+  'stamp-link': {
+    rows: '3-055 3-191',
+    send: ({ add, errbackOld }) =>
+      add.s(1, 2).link(add.s(3)).linkError(errbackOld.s()).stamp({ stamp: 'l' }).applyAsync({ taskId: ID }),
+  },
+  'stamp-visitor-hooks': {
+    rows: '3-185 3-187',
+    send: ({ add, xsum, errbackOld }) =>
+      chain(add.s(0, 0), chord(group(add.s(2), add.s(4).link(add.s(5)).linkError(errbackOld.s())), xsum.s()))
+        .stamp({
+          onSignature: ({ task }) => ({ sig: task }),
+          onGroupStart: ({ members }) => ({ in_group: ['g', members.length] }),
+          onChainStart: () => ({ in_chain: true }),
+          onChordBody: () => ({ body: 1 }),
+          onCallback: () => ({ cb: 1 }),
+          onErrback: () => ({ eb: 1 }),
+        })
+        .delay(),
+  },
+  'task-add-to-chord': {
+    rows: '2-118',
+    send: ({ app, add, mul, xsum }) =>
+      withRequest(app, add, { rootId: 'run-root', group: 'grp', chord: xsum.s().toJSON() }, (self) =>
+        self.addToChord(mul.s(2, 3)),
+      ),
+  },
   'task-replace-group': {
     rows: '2-144',
     send: ({ app, add, mul }) =>
@@ -210,6 +301,10 @@ const WORKFLOWS: Readonly<Record<string, Workflow>> = {
         assert.rejects(self.replace(group(mul.s(2, 3), mul.s(4, 5))), /Replaced by new task/),
       ),
   },
+}
+
+function pairs(count: number): [number, number][] {
+  return Array.from({ length: count }, (_, n) => [n, n])
 }
 
 const EMPTY_GROUP = {
