@@ -13,8 +13,13 @@ export type TaskOutcome =
       readonly traceback: string
       readonly runtime: number
     }
-  /** A message for the next attempt is with the broker. */
-  | { readonly kind: 'retried'; readonly reason: string; readonly traceback: string }
+  /** A message for the next attempt is with the broker. `error`: representation of what made it try again. */
+  | {
+      readonly kind: 'retried'
+      readonly reason: string
+      readonly error: string
+      readonly traceback: string
+    }
   | { readonly kind: 'ignored' }
   /** The task raised `Reject`, or sending its retry failed. */
   | { readonly kind: 'rejected'; readonly requeue: boolean; readonly reason: string }

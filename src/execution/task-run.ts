@@ -229,7 +229,13 @@ export class TaskRun {
     }
     const { taskRetry } = this.#host.signals
     if (taskRetry.hasReceivers) await taskRetry.send({ sender: this.#task, request, reason, traceback })
-    const outcome = { kind: 'retried', reason: reason.message, traceback: traceback ?? '' } as const
+    const error = reason.cause === undefined ? 'None' : tripleRepr(failure.triple)
+    const outcome = {
+      kind: 'retried',
+      reason: reason.message,
+      error,
+      traceback: traceback ?? '',
+    } as const
     return { outcome, state: RETRY, value: reason, traceback }
   }
 

@@ -5,6 +5,8 @@ import type { SettlementPolicy } from './settlement.ts'
 export interface RequestSubject {
   readonly job: TaskJob
   readonly policy: SettlementPolicy
+  /** Whether events tell of it. Celery: `Task.send_events`. */
+  readonly sendsEvents: boolean
   /** Milliseconds; undefined = none. */
   readonly timeLimit: number | undefined
   readonly softTimeLimit: number | undefined

@@ -286,7 +286,7 @@ export class Request {
         this.#end('failed')
         break
       case 'retried':
-        observers.retried(this, outcome.reason, outcome.traceback)
+        observers.retried(this, outcome.reason, outcome.traceback, outcome.error)
         this.#end('retried')
         break
       case 'ignored':
@@ -327,7 +327,7 @@ export class Request {
     const detail = `Worker exited prematurely: ${how} (delivery ${lost} of ${most})`
     const error = `WorkerLostError(${JSON.stringify(detail)})`
     if (lost < most) {
-      observers.retried(this, error, '')
+      observers.retried(this, error, '', error)
       this.#end((await deadLetters.sendBack(this.#delivery, this.#session, lost)) ? 'retried' : 'lost')
       return
     }

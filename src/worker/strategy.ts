@@ -92,6 +92,7 @@ function readTask(
         wantRepr: options.wantRepr(),
       },
       policy: task.options,
+      sendsEvents: task.options.sendEvents,
       timeLimit: headers.timeLimit ?? limits.timeLimit ?? options.timeLimit,
       softTimeLimit: headers.softTimeLimit ?? limits.softTimeLimit ?? options.softTimeLimit,
       eta: headers.eta === undefined ? undefined : taskTime(headers.eta, 'eta', naiveOffset),

@@ -40,8 +40,8 @@ export interface TaskObserver {
   succeeded?(task: ObservedTask, runtime: number, result: string | undefined): void
   /** `error` is its representation. */
   failed?(task: ObservedTask, error: string, traceback: string, severity: Severity): void
-  /** A message for the next attempt is with the broker. */
-  retried?(task: ObservedTask, reason: string, traceback: string): void
+  /** A message for the next attempt is with the broker. `error`: representation of what made it try again. */
+  retried?(task: ObservedTask, reason: string, traceback: string, error: string): void
   ignored?(task: ObservedTask): void
   rejected?(task: ObservedTask, reason: string, requeue: boolean): void
   /** It is expired or revoked. */
@@ -85,8 +85,8 @@ export class TaskObservers implements Required<TaskObserver> {
     for (const one of this.#all) one.failed?.(task, error, traceback, severity)
   }
 
-  retried(task: ObservedTask, reason: string, traceback: string): void {
-    for (const one of this.#all) one.retried?.(task, reason, traceback)
+  retried(task: ObservedTask, reason: string, traceback: string, error: string): void {
+    for (const one of this.#all) one.retried?.(task, reason, traceback, error)
   }
 
   ignored(task: ObservedTask): void {
