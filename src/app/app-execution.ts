@@ -13,6 +13,7 @@ import type { RunnerSource } from '../pool/pool.ts'
 import type { EagerOutcome, TaskCall } from '../task/ports.ts'
 import type { CanvasHost } from '../task/signature.ts'
 import { runEagerly } from './eager.ts'
+import type { WorkerSignals } from './worker-signals.ts'
 
 /** What `AppExecution` works with. */
 export interface AppExecutionOptions {
@@ -20,6 +21,7 @@ export interface AppExecutionOptions {
   readonly conf: Configuration
   readonly serializers: SerializerRegistry
   readonly compressions: CompressionRegistry
+  readonly signals: Pick<WorkerSignals, 'workerProcessInit' | 'workerBeforeCreateProcess'>
 }
 
 /** Sources are `.ts`, the package is `.js`: the module beside this one is what this one is. */
@@ -65,14 +67,21 @@ export class AppExecution {
 
   /** How a pool runs tasks: in this process, or in others, which load `module` (`file#export`). */
   runnerSource(module: string | undefined): RunnerSource {
-    const { conf } = this.#options
+    const { conf, signals } = this.#options
     const { brokerUrl, brokerReadUrl, brokerWriteUrl, resultBackend } = conf.resolved()
     const backend = typeof resultBackend === 'string' ? { resultBackend } : {}
     const settings = { ...conf.plainChanges(), brokerUrl, brokerReadUrl, brokerWriteUrl, ...backend }
     return {
       module: CHILD_RUNNER,
       init: { app: module ?? '', settings },
-      create: () => Promise.resolve(createTaskRunner(this.host())),
+      create: async () => {
+        await signals.workerProcessInit.send({ sender: undefined })
+        return createTaskRunner(this.host())
+      },
+      beforeChild: (pool) => {
+        if (!signals.workerBeforeCreateProcess.hasReceivers) return
+        void signals.workerBeforeCreateProcess.deliver({ sender: pool })
+      },
     }
   }
 

@@ -55,6 +55,7 @@ import { AppResults } from './app-results.ts'
 import type { AppSignals } from './app-signals.ts'
 import { createAppSignals } from './app-signals.ts'
 import { AppTasks } from './app-tasks.ts'
+import { ControlServices } from './control-services.ts'
 import type { Bound, OutputOf, ParametersOf, TaskDeclaration, Unbound } from './declare-task.ts'
 import { readDeclaration } from './declare-task.ts'
 import type { BrokerRetry, WorkerSettings } from './worker-settings.ts'
@@ -114,7 +115,7 @@ export class Celery implements CanvasHost, AsyncDisposable {
     this.control = createControl(this)
     const { errorClasses, control } = this
     this.#results = new AppResults({ conf, errorClasses, openChannel, control, ...common })
-    this.#execution = new AppExecution({ host: this, conf, serializers, compressions })
+    this.#execution = new AppExecution({ host: this, conf, serializers, compressions, signals })
     this.#modules = new AppModules({ sender: this, settings, serializers, signals })
     if (this.#options.setAsCurrent) setCurrentHost(this)
   }
@@ -352,6 +353,11 @@ export class Celery implements CanvasHost, AsyncDisposable {
   /** How a pool runs tasks: in this process, or in others, which load `module` (`file#export`). */
   runnerSource({ module }: { readonly module: string | undefined }): RunnerSource {
     return this.#execution.runnerSource(module)
+  }
+
+  /** What remote control of workers needs. */
+  controlServices(): ControlServices {
+    return new ControlServices(this)
   }
 
   /** Empties queues (default: all that are consumed); settles with the number of messages removed. */

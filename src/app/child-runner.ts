@@ -26,5 +26,13 @@ async function load(init: unknown): Promise<{ readonly host: ExecutionHost; clos
   const { app } = await findApp(init['app'])
   if (isPlainObject(init['settings'])) app.conf.update(init['settings'])
   await app.loadModules()
-  return { host: app.executionHost(), close: () => app.close() }
+  const { workerProcessInit, workerProcessShutdown } = app.signals
+  await workerProcessInit.send({ sender: undefined })
+  return {
+    host: app.executionHost(),
+    close: async () => {
+      await workerProcessShutdown.send({ sender: undefined, pid: process.pid, exitcode: 0 })
+      await app.close()
+    },
+  }
 }

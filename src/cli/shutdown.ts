@@ -18,7 +18,7 @@ export type StopSignal = 'SIGTERM' | 'SIGINT' | 'SIGQUIT'
 /** What stopping needs. */
 export interface ShutdownOptions {
   /** Begins or hurries the stop of the worker. */
-  readonly stop: (mode: StopMode) => void
+  readonly stop: (mode: StopMode, signal: StopSignal | undefined) => void
   /** How many tasks run at this moment. */
   readonly activeTasks: () => number
   /** Milliseconds. Celery: `worker_soft_shutdown_timeout`. */
@@ -38,6 +38,7 @@ export interface ShutdownOptions {
 export class Shutdown {
   readonly #options: ShutdownOptions
   #state: 'running' | 'warm' | 'soft' | 'cold' | 'impatient' = 'running'
+  #signal: StopSignal | undefined
   #interrupted = false
   #exitCode: number | undefined
   #softTimer: NodeJS.Timeout | undefined
@@ -53,6 +54,7 @@ export class Shutdown {
 
   /** What happens when a signal comes. */
   handle(signal: StopSignal): void {
+    this.#signal = signal
     const effective = signal === 'SIGTERM' && this.#options.termIsQuit ? 'SIGQUIT' : signal
     if (effective === 'SIGTERM') this.#terminate()
     else if (effective === 'SIGINT' && !this.#interrupted && isGentle(this.#state)) this.#interrupt()
@@ -82,7 +84,7 @@ export class Shutdown {
   #warm(exitCode: number): void {
     this.#state = 'warm'
     this.#exitCode = exitCode
-    this.#options.stop('warm')
+    this.#options.stop('warm', this.#signal)
   }
 
   #quit(): void {
@@ -107,13 +109,13 @@ export class Shutdown {
     say('worker: Hitting Ctrl+C again will terminate all running tasks!')
     log(`Initiating Soft Shutdown, terminating in ${softTimeout / 1000} seconds`)
     this.#softTimer = setTimeout(() => this.#cold(), softTimeout)
-    stop('warm')
+    stop('warm', this.#signal)
   }
 
   #cold(): void {
     clearTimeout(this.#softTimer)
     this.#state = 'cold'
-    this.#options.stop('cold')
+    this.#options.stop('cold', this.#signal)
   }
 }
 

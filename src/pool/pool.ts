@@ -60,6 +60,8 @@ export interface RunnerSource {
   readonly init: unknown
   /** Used instead of the module by pools that stay in this process. */
   readonly create: () => Promise<Runner>
+  /** Called in this process before each child is started. Celery: `worker_before_create_process`. */
+  readonly beforeChild?: (pool: Pool) => void
 }
 
 /** What a pool can do. */

@@ -1,4 +1,5 @@
 import type { WorkerSettings } from '../app/worker-settings.ts'
+import type { WorkerSignals } from '../app/worker-signals.ts'
 import type { Delivery } from '../messaging/message.ts'
 import type { Transport, TransportOptions } from '../messaging/transport.ts'
 import type { RunnerSource } from '../pool/pool.ts'
@@ -6,6 +7,7 @@ import type { taskTime } from '../protocol/task-headers.ts'
 import type { TaskLookup } from '../task/ports.ts'
 import type { Logger } from '../util/logger.ts'
 import type { ConsumedQueue, RetryOptions } from './consumer.ts'
+import type { ControlServices } from './control-services.ts'
 import type { DelayedDeliveryPlan } from './delayed-delivery.ts'
 import type { OutcomeRecorder } from './request.ts'
 
@@ -13,6 +15,9 @@ import type { OutcomeRecorder } from './request.ts'
 export interface WorkerApp {
   readonly workerSettings: WorkerSettings
   readonly logger: Logger
+  /** The configuration, for receivers of signals. */
+  readonly conf: object
+  readonly signals: WorkerSignals
   readonly tasks: TaskLookup
   /** Writes outcomes that no process of the pool can write. */
   readonly recorder: OutcomeRecorder
@@ -36,6 +41,8 @@ export interface WorkerApp {
   }): DelayedDeliveryPlan | undefined
   /** How processes of a pool run tasks of this app. */
   runnerSource(options: { readonly hostname: string; readonly module: string | undefined }): RunnerSource
+  /** For remote control. @throws ImproperlyConfigured when its settings exclude each other. */
+  controlServices(): ControlServices
   /** Empties queues; settles with the number of messages removed. */
   purge(queues: readonly string[]): Promise<number>
 }

@@ -17,9 +17,15 @@ import type { Session } from './session.ts'
 import { readDelivery, type StrategyOptions, type TimeLimits, type Unrunnable } from './strategy.ts'
 import { TaskLog } from './task-log.ts'
 import { TaskObservers } from './task-observer.ts'
+import { TaskSignalsObserver } from './task-signals-observer.ts'
 import { Watchdog } from './watchdog.ts'
 import type { WorkerApp } from './worker-app.ts'
-import { normalizeWorkerOptions, type UserWorkerOptions, type WorkerOptions } from './worker-options.ts'
+import {
+  expandNodeName,
+  normalizeWorkerOptions,
+  type UserWorkerOptions,
+  type WorkerOptions,
+} from './worker-options.ts'
 import { WorkerState } from './worker-state.ts'
 
 export type { UserWorkerOptions } from './worker-options.ts'
@@ -62,9 +68,10 @@ export class Worker {
   /** @throws ImproperlyConfigured when an option cannot be. */
   constructor(app: WorkerApp, options: UserWorkerOptions = {}) {
     this.app = app
-    this.options = normalizeWorkerOptions(options, app.workerSettings)
+    this.options = normalizeWorkerOptions(this.#introduce(options), app.workerSettings)
     this.#logger = options.logger ?? app.logger
     this.observers.add(new TaskLog(this.#logger))
+    this.observers.add(new TaskSignalsObserver({ worker: this, tasks: app.tasks, signals: app.signals }))
   }
 
   /** Settles with the exit code when the worker has stopped: 0, or 1 when it had to give up. */
@@ -108,8 +115,22 @@ export class Worker {
     }
   }
 
+  /** Receivers of the signal may change the options. */
+  #introduce(given: UserWorkerOptions): UserWorkerOptions {
+    const { celerydInit } = this.app.signals
+    if (!celerydInit.hasReceivers) return given
+    const options = { ...given }
+    const sender = expandNodeName(given.hostname ?? 'celery@%h')
+    void celerydInit.sendAtOnce({ sender, instance: this, conf: this.app.conf, options })
+    return options
+  }
+
   async #begin(): Promise<void> {
+    const { signals, conf } = this.app
     await this.app.loadModules()
+    await signals.workerInit.send({ sender: this })
+    await signals.celerydAfterSetup.send({ sender: this.hostname, instance: this, conf })
+    if (this.#stopping) return
     const pool = await this.#createPool()
     // A worker may be stopped at any moment; what is not there yet when that happens must not come any more.
     if (this.#stopping) return
@@ -128,6 +149,7 @@ export class Worker {
     this.#watchdog = this.#createWatchdog(consumer, pool)
     this.#watchdog.start()
     this.#logger.info(`${this.hostname} ready.`)
+    await signals.workerReady.send({ sender: this })
   }
 
   async #setUpDelayedDelivery(): Promise<void> {
@@ -139,8 +161,16 @@ export class Worker {
     await setUpDelayedDelivery(plan, { resolve, logger: this.#logger, signal: this.#leaving.signal })
   }
 
-  /** Stops; a second call with `cold` hurries a warm stop. Settles when everything is closed. */
-  stop(mode: StopMode = 'warm'): Promise<void> {
+  /**
+   * Stops; a second call with `cold` hurries a warm stop. Settles when everything is closed.
+   * @param signal of the operating system that wants it so, for receivers of `workerShuttingDown`.
+   */
+  stop(mode: StopMode = 'warm', signal?: string): Promise<void> {
+    const { workerShuttingDown } = this.app.signals
+    if (workerShuttingDown.hasReceivers) {
+      const [how, exitcode] = mode === 'warm' ? ['Warm', 0] : ['Cold', 1]
+      void workerShuttingDown.deliver({ sender: this.hostname, sig: signal, how, exitcode })
+    }
     if (this.#stopped !== undefined && mode === 'cold') {
       void this.#attempt('end the pool', this.#pool?.stop({ graceful: false }))
     }
@@ -165,6 +195,7 @@ export class Worker {
     done.push(await this.#attempt('end the pool', this.#pool?.stop({ graceful: true })))
     done.push(await this.#attempt('disconnect', this.#consumer?.close()))
     this.#timer.close()
+    await this.app.signals.workerShutdown.send({ sender: this })
     this.#closed.resolve(done.every(Boolean) ? exitCode : 1)
   }
 

@@ -309,6 +309,7 @@ export class ChildPool implements Pool {
     const source = this.#source
     if (source === undefined)
       throw new Error('ChildPool.run: the pool was not started; await pool.start() first')
+    source.beforeChild?.(this)
     const limits = { slots: this.#perProcess, maxMemory: this.#maxMemoryPerChild }
     const child: ChildHandle = new ChildHandle(this.#kind.open, source, limits, {
       accepted: (id) => this.#accepted(id, child),
