@@ -4,7 +4,14 @@ import { connectRetry } from './app-broker.ts'
 
 /** The settings that a worker looks at, in the units of the settings; what is not set is undefined. */
 export interface WorkerSettings {
-  readonly workerPool: string
+  /** A name, or what stands for a class. */
+  readonly workerPool: string | object
+  readonly workerAutoscaler: string | object
+  readonly workerDisablePrefetch: boolean
+  readonly workerDirect: boolean
+  readonly workerAgent: string | object | undefined
+  /** In seconds. */
+  readonly workerProcAliveTimeout: number
   readonly workerConcurrency: number | undefined
   readonly workerTasksPerProcess: number
   readonly workerPrefetchMultiplier: number
@@ -12,6 +19,9 @@ export interface WorkerSettings {
   readonly workerMaxTasksPerChild: number | undefined
   readonly workerMaxMemoryPerChild: number | undefined
   readonly workerDisableRateLimits: boolean
+  readonly workerEnableRemoteControl: boolean
+  readonly workerStateDb: string | undefined
+  readonly workerPoolRestarts: boolean
   readonly taskDeadLetterQueue: string | undefined
   readonly workerMaxDeliveries: number | undefined
 }
@@ -19,7 +29,12 @@ export interface WorkerSettings {
 /** Takes them from all settings. */
 export function readWorkerSettings(settings: Settings): WorkerSettings {
   return {
-    workerPool: String(settings.workerPool),
+    workerPool: settings.workerPool,
+    workerAutoscaler: settings.workerAutoscaler,
+    workerDisablePrefetch: settings.workerDisablePrefetch,
+    workerDirect: settings.workerDirect,
+    workerAgent: settings.workerAgent ?? undefined,
+    workerProcAliveTimeout: settings.workerProcAliveTimeout,
     workerConcurrency: settings.workerConcurrency ?? undefined,
     workerTasksPerProcess: settings.workerTasksPerProcess,
     workerPrefetchMultiplier: settings.workerPrefetchMultiplier,
@@ -27,6 +42,9 @@ export function readWorkerSettings(settings: Settings): WorkerSettings {
     workerMaxTasksPerChild: settings.workerMaxTasksPerChild ?? undefined,
     workerMaxMemoryPerChild: settings.workerMaxMemoryPerChild ?? undefined,
     workerDisableRateLimits: settings.workerDisableRateLimits,
+    workerEnableRemoteControl: settings.workerEnableRemoteControl,
+    workerStateDb: settings.workerStateDb ?? undefined,
+    workerPoolRestarts: settings.workerPoolRestarts,
     taskDeadLetterQueue: settings.taskDeadLetterQueue ?? undefined,
     workerMaxDeliveries: settings.workerMaxDeliveries ?? undefined,
   }

@@ -1,10 +1,20 @@
 /** What options of the command line are given: texts that become values, or complaints. */
 
 import { InvalidArgumentError } from 'commander'
+import { poolNames } from '../pool/create-pool.ts'
 import { isRecord } from '../util/is-record.ts'
 import { parseIsoDate } from '../util/iso8601.ts'
 import type { LogLevel } from '../util/logger.ts'
 import { LOG_LEVELS } from '../util/logger.ts'
+import { parseReference } from '../util/modules.ts'
+
+/** Name of a pool, or where the class of one is. */
+export function poolName(text: string): string {
+  if (text === 'custom' || poolNames.includes(text) || parseReference(text).name !== undefined) return text
+  throw new InvalidArgumentError(
+    `Give one of ${[...poolNames, 'custom'].join(', ')}, or a class: ./pool.ts#MyPool.`,
+  )
+}
 
 /** A whole number above zero. */
 export function positiveInteger(text: string): number {

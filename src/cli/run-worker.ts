@@ -12,7 +12,7 @@ import type { Logger, LogLevel } from '../util/logger.ts'
 import { LOG_LEVELS } from '../util/logger.ts'
 import type { ConsumedQueue } from '../worker/consumer.ts'
 import { Worker } from '../worker/worker.ts'
-import type { UserWorkerOptions } from '../worker/worker-options.ts'
+import type { UserWorkerOptions, WorkerOptions } from '../worker/worker-options.ts'
 import { expandNodeName } from '../worker/worker-options.ts'
 import type { BannerQueue } from './banner.ts'
 import { banner } from './banner.ts'
@@ -187,9 +187,12 @@ function filePath(template: string | null | undefined, hostname: string): string
 function workerOptions(options: WorkerCommandOptions): UserWorkerOptions {
   const { concurrency, tasksPerProcess, queues, excludeQueues, prefetchMultiplier } = options
   const { pool, timeLimit, softTimeLimit, maxTasksPerChild, maxMemoryPerChild } = options
+  const { autoscale, disablePrefetch } = options
   return {
     ...(pool === undefined ? {} : { pool }),
     ...(concurrency === undefined ? {} : { concurrency }),
+    ...(autoscale === undefined ? {} : { autoscale }),
+    ...(disablePrefetch === undefined ? {} : { disablePrefetch }),
     ...(tasksPerProcess === undefined ? {} : { tasksPerProcess }),
     ...(queues === undefined ? {} : { queues }),
     ...(excludeQueues === undefined ? {} : { excludeQueues }),
@@ -205,10 +208,8 @@ function workerOptions(options: WorkerCommandOptions): UserWorkerOptions {
 /** Options that Celery's workers have and ours are still to learn. Silence about them would be a lie. */
 const WITHOUT_EFFECT = {
   statedb: '--statedb',
-  disablePrefetch: '--disable-prefetch',
   taskEvents: '--task-events',
   heartbeatInterval: '--heartbeat-interval',
-  autoscale: '--autoscale',
   beat: '--beat',
   scheduleFilename: '--schedule-filename',
   scheduler: '--scheduler',
@@ -230,9 +231,7 @@ function* warningsAtStart(
 
 function startBanner(worker: Worker, { app, reference }: FoundApp, options: WorkerCommandOptions): string {
   const { conf } = app
-  const { hostname, pool, queues, excludeQueues } = worker.options
-  const isAsync = ['async', 'eventlet', 'gevent'].includes(pool)
-  const standard = pool === 'solo' ? 1 : isAsync ? DEFAULT_ASYNC_CONCURRENCY : availableParallelism()
+  const { hostname, queues, excludeQueues } = worker.options
   const threshold = LOG_LEVELS[options.loglevel]
   const names = app.taskNames.filter((name) => threshold <= LOG_LEVELS.DEBUG || !name.startsWith('celery.'))
   return banner({
@@ -240,12 +239,21 @@ function startBanner(worker: Worker, { app, reference }: FoundApp, options: Work
     app: `${app.main ?? '__main__'} (${placeOf(reference)})`,
     transport: conf.brokerReadUrl,
     results: typeof conf.resultBackend === 'string' ? conf.resultBackend : undefined,
-    concurrency: `${worker.options.concurrency ?? standard} (${pool})`,
+    concurrency: concurrencyText(worker.options),
     taskEvents: false,
     queues: app.consumedQueues({ select: queues, exclude: excludeQueues }).map(bannerQueue),
     tasks: threshold <= LOG_LEVELS.INFO ? names : undefined,
     now: new Date(),
   })
+}
+
+/** `8 (prefork)`, or `{min=3, max=10} (prefork)`. */
+function concurrencyText({ autoscale, concurrency, pool }: WorkerOptions): string {
+  const name = typeof pool === 'function' ? pool.name : String(pool)
+  if (autoscale !== undefined) return `{min=${autoscale.min}, max=${autoscale.max}} (${name})`
+  const isAsync = ['async', 'eventlet', 'gevent'].includes(name)
+  const standard = name === 'solo' ? 1 : isAsync ? DEFAULT_ASYNC_CONCURRENCY : availableParallelism()
+  return `${concurrency ?? standard} (${name})`
 }
 
 /** `file:///home/me/tasks.ts#app` → `/home/me/tasks.ts`. */

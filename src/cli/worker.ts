@@ -1,9 +1,16 @@
 /** `celery worker`. */
 
 import { Command } from 'commander'
-import { poolNames } from '../pool/create-pool.ts'
 import type { CliContext } from './cli-context.ts'
-import { autoscale, commaList, logLevel, positiveInteger, seconds, wholeNumber } from './option-values.ts'
+import {
+  autoscale,
+  commaList,
+  logLevel,
+  poolName,
+  positiveInteger,
+  seconds,
+  wholeNumber,
+} from './option-values.ts'
 import { addOption, environmentNote } from './options.ts'
 import type { WorkerCommandOptions } from './run-worker.ts'
 
@@ -72,7 +79,11 @@ function addWorkerOptions(command: Command): void {
     help: 'messages fetched ahead, per task that can run at once; 0: no limit',
     parse: wholeNumber,
   })
-  addOption(command, { group, flags: '--disable-prefetch', help: 'fetch only what can run at once (Redis)' })
+  addOption(command, {
+    group,
+    flags: '--disable-prefetch',
+    help: 'fetch only what can run at once (not RabbitMQ)',
+  })
 }
 
 function addPoolOptions(command: Command): void {
@@ -86,13 +97,13 @@ function addPoolOptions(command: Command): void {
   addOption(command, {
     group,
     flags: '-P, --pool <name>',
-    help: 'what runs tasks: prefork (processes), async (this event loop), solo (one at a time)',
-    choices: poolNames,
+    help: 'what runs tasks: prefork (processes), threads, async (this event loop), solo (one at a time), custom (CELERY_CUSTOM_WORKER_POOL), or a class: ./pool.ts#MyPool',
+    parse: poolName,
   })
   addOption(command, {
     group,
     flags: '--tasks-per-process <number>',
-    help: 'asynchronous tasks that one process of prefork runs at once (default: 1)',
+    help: 'asynchronous tasks that one process or thread runs at once (default: 1)',
     parse: positiveInteger,
   })
   addOption(command, {

@@ -1,6 +1,7 @@
 import { hostname as machineName } from 'node:os'
 import type { WorkerSettings } from '../app/worker-settings.ts'
 import { ImproperlyConfigured } from '../errors.ts'
+import type { PoolClass } from '../pool/create-pool.ts'
 import { type Duration, toMilliseconds } from '../util/duration.ts'
 import type { Logger } from '../util/logger.ts'
 
@@ -8,11 +9,18 @@ import type { Logger } from '../util/logger.ts'
 export interface UserWorkerOptions {
   /** Node name; `%h` host name, `%n` its first part, `%d` the rest, `%%` percent. Default `celery@%h`. Celery: `-n`. */
   readonly hostname?: string
-  /** `prefork` (default), `async`, `solo`. Celery: `-P`, `worker_pool`. */
-  readonly pool?: string
-  /** Tasks at once: processes for `prefork` (default: cores), calls on the event loop for `async` (default 100). Celery: `-c`. */
+  /**
+   * `prefork` (default), `threads`, `async`, `solo`; a class of your own, or its place: `./pool.ts#MyPool`; or `custom`:
+   * the one that the environment variable `CELERY_CUSTOM_WORKER_POOL` names. Celery: `-P`, `worker_pool`.
+   */
+  readonly pool?: string | PoolClass
+  /**
+   * Tasks at once: processes or threads (default: cores), calls on the event loop for `async` (default 100). Celery: `-c`.
+   */
   readonly concurrency?: number
-  /** Tasks that one process of `prefork` runs at once. Default 1. */
+  /** Lets the size of the pool follow the load, between these bounds. Celery: `--autoscale`. */
+  readonly autoscale?: { readonly max: number; readonly min?: number }
+  /** Tasks that one process or thread runs at once. Default 1. */
   readonly tasksPerProcess?: number
   /** Names of queues to consume. Default: all of `taskQueues`, else the default queue. Celery: `-Q`. */
   readonly queues?: readonly string[]
@@ -20,14 +28,28 @@ export interface UserWorkerOptions {
   readonly excludeQueues?: readonly string[]
   /** Messages asked for per task that can run; 0 = no limit. Default 4. Celery: `--prefetch-multiplier`. */
   readonly prefetchMultiplier?: number
+  /**
+   * Take a message only when a task can run at once. On RabbitMQ, which cannot, the multiplier becomes 1. Default false.
+   * Celery: `--disable-prefetch`.
+   */
+  readonly disablePrefetch?: boolean
   /** Hard limit for tasks that have none of their own. Celery: `--time-limit`. */
   readonly timeLimit?: Duration
   /** Soft limit for tasks that have none of their own. Celery: `--soft-time-limit`. */
   readonly softTimeLimit?: Duration
-  /** A process is replaced after that many tasks. Celery: `--max-tasks-per-child`. */
+  /** A process or thread is replaced after that many tasks. Celery: `--max-tasks-per-child`. */
   readonly maxTasksPerChild?: number
-  /** A process is replaced, after its task, when it has more memory than that, in KiB. Celery: `--max-memory-per-child`. */
+  /** A process or thread is replaced, after its task, when it has more memory than that, in KiB. Celery: `--max-memory-per-child`. */
   readonly maxMemoryPerChild?: number
+  /**
+   * File in which revoked tasks are kept from start to start; each worker needs its own. Default: the setting
+   * `workerStateDb`, else none. Celery: `-S`, `--statedb`.
+   */
+  readonly statedb?: string
+  /** Take commands of remote control. Default: the setting `workerEnableRemoteControl`, which is true. */
+  readonly remoteControl?: boolean
+  /** Ask other workers, after connecting, which tasks are revoked. Default true. Celery: `--without-mingle`. */
+  readonly mingle?: boolean
   /** Remove all waiting messages from the queues first. Celery: `--purge`. */
   readonly purge?: boolean
   /**
@@ -48,19 +70,34 @@ export interface UserWorkerOptions {
 /** Options of a worker, complete. Durations are milliseconds. */
 export interface WorkerOptions {
   readonly hostname: string
-  readonly pool: string
+  /** A name or reference, or a class. */
+  readonly pool: string | object
   readonly concurrency: number | undefined
+  readonly autoscale: AutoscaleOptions | undefined
+  /** Reference or class; undefined: our own. */
+  readonly autoscaler: string | object | undefined
   readonly tasksPerProcess: number
   readonly queues: readonly string[]
   readonly excludeQueues: readonly string[]
   readonly prefetchMultiplier: number
+  readonly disablePrefetch: boolean
   readonly etaTaskLimit: number | undefined
   readonly timeLimit: number | undefined
   readonly softTimeLimit: number | undefined
   readonly maxTasksPerChild: number | undefined
   readonly maxMemoryPerChild: number | undefined
+  readonly procAliveTimeout: number
+  /** Consume from the worker's own queue, too. */
+  readonly direct: boolean
+  /** A step of the consumer, or a class of one, or where it is. */
+  readonly agent: string | object | undefined
   /** Whether the tasks' `rateLimit` counts. */
   readonly rateLimits: boolean
+  readonly statedb: string | undefined
+  readonly remoteControl: boolean
+  readonly mingle: boolean
+  /** Whether the command `pool_restart` is obeyed. */
+  readonly poolRestarts: boolean
   readonly purge: boolean
   readonly deadLetterQueue: string | undefined
   /** Deliveries after which a message is dead, if its task never came to an end. */
@@ -69,6 +106,15 @@ export interface WorkerOptions {
   readonly appModule: string | undefined
 }
 
+/** Bounds of the size of a pool. */
+export interface AutoscaleOptions {
+  readonly max: number
+  readonly min: number
+  readonly keepalive: number
+}
+
+/** In seconds. */
+const DEFAULT_KEEPALIVE = 30
 /** In seconds. */
 const DEFAULT_PATIENCE = 30
 
@@ -82,12 +128,15 @@ export function normalizeWorkerOptions(user: UserWorkerOptions, settings: Worker
   }
   return {
     hostname: expandNodeName(user.hostname ?? 'celery@%h'),
-    pool: user.pool ?? settings.workerPool,
+    pool: choosePool(user.pool ?? settings.workerPool),
     concurrency: positive('concurrency', user.concurrency ?? settings.workerConcurrency),
+    autoscale: user.autoscale && autoscaleOptions(user.autoscale),
+    autoscaler: settings.workerAutoscaler === CELERYS_AUTOSCALER ? undefined : settings.workerAutoscaler,
     tasksPerProcess: positive('tasksPerProcess', user.tasksPerProcess) ?? settings.workerTasksPerProcess,
     queues: user.queues ?? [],
     excludeQueues: user.excludeQueues ?? [],
     prefetchMultiplier: user.prefetchMultiplier ?? settings.workerPrefetchMultiplier,
+    disablePrefetch: user.disablePrefetch ?? settings.workerDisablePrefetch,
     etaTaskLimit: settings.workerEtaTaskLimit,
     timeLimit,
     softTimeLimit,
@@ -96,13 +145,43 @@ export function normalizeWorkerOptions(user: UserWorkerOptions, settings: Worker
       'maxMemoryPerChild',
       user.maxMemoryPerChild ?? settings.workerMaxMemoryPerChild,
     ),
+    procAliveTimeout: toMilliseconds(settings.workerProcAliveTimeout, 'workerProcAliveTimeout'),
+    direct: settings.workerDirect,
+    agent: settings.workerAgent,
     rateLimits: !settings.workerDisableRateLimits,
+    statedb: user.statedb ?? settings.workerStateDb,
+    remoteControl: user.remoteControl ?? settings.workerEnableRemoteControl,
+    mingle: user.mingle ?? true,
+    poolRestarts: settings.workerPoolRestarts,
     purge: user.purge ?? false,
     deadLetterQueue: settings.taskDeadLetterQueue,
     maxDeliveries: positive('workerMaxDeliveries', settings.workerMaxDeliveries),
     patience: toMilliseconds(user.patience ?? DEFAULT_PATIENCE, 'patience'),
     appModule: user.appModule,
   }
+}
+
+/** The default of `workerAutoscaler`, as in Celery. */
+const CELERYS_AUTOSCALER = 'celery.worker.autoscale:Autoscaler'
+
+function autoscaleOptions({
+  max,
+  min = 0,
+}: {
+  readonly max: number
+  readonly min?: number
+}): AutoscaleOptions {
+  const keepalive = process.env['AUTOSCALE_KEEPALIVE'] ?? DEFAULT_KEEPALIVE
+  return { max, min, keepalive: toMilliseconds(Number(keepalive), 'AUTOSCALE_KEEPALIVE') }
+}
+
+function choosePool(pool: string | object): string | object {
+  if (pool !== 'custom') return pool
+  const custom = process.env['CELERY_CUSTOM_WORKER_POOL']
+  if (custom) return custom
+  throw new ImproperlyConfigured(
+    "The pool 'custom' is the one that CELERY_CUSTOM_WORKER_POOL names: set it, e.g. to ./pool.ts#MyPool",
+  )
 }
 
 /** Celery: `host_format`, `default_nodename`. A name without `@` gets the host's. */
