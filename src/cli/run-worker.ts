@@ -126,6 +126,7 @@ async function serve(
   await app.loadModules()
   const worker = new Worker(app, {
     ...workerOptions(options),
+    ...(options.statedb === undefined ? {} : { statedb: nodeFormat(options.statedb, hostname) }),
     hostname,
     logger,
     appModule: reference,
@@ -167,8 +168,10 @@ function createShutdown(
   { logger, say }: { readonly logger: Logger; readonly say: (text: string) => void },
 ): Shutdown {
   return new Shutdown({
-    stop: (mode) => {
-      worker.stop(mode).catch((error: unknown) => logger.critical('The worker cannot stop', { error }))
+    stop: (mode, signal) => {
+      worker
+        .stop(mode, signal)
+        .catch((error: unknown) => logger.critical('The worker cannot stop', { error }))
     },
     activeTasks: () => worker.pool?.info().running ?? 0,
     softTimeout: toMilliseconds(settings.workerSoftShutdownTimeout, 'workerSoftShutdownTimeout'),
@@ -202,12 +205,12 @@ function workerOptions(options: WorkerCommandOptions): UserWorkerOptions {
     ...(maxTasksPerChild === undefined ? {} : { maxTasksPerChild }),
     ...(maxMemoryPerChild === undefined ? {} : { maxMemoryPerChild }),
     purge: options.purge ?? false,
+    mingle: options.withoutMingle !== true,
   }
 }
 
 /** Options that Celery's workers have and ours are still to learn. Silence about them would be a lie. */
 const WITHOUT_EFFECT = {
-  statedb: '--statedb',
   taskEvents: '--task-events',
   heartbeatInterval: '--heartbeat-interval',
   beat: '--beat',
