@@ -27,7 +27,12 @@ export interface ControlNode {
   /** All that it has received, meant for it or not. */
   readonly received: Received[]
   /** Replies to a request, however late. */
-  reply(request: ControlRequest, value: unknown, headers?: Readonly<Record<string, unknown>>): Promise<void>
+  reply(
+    request: ControlRequest,
+    value: unknown,
+    headers?: Readonly<Record<string, unknown>>,
+    serializer?: string,
+  ): Promise<void>
 }
 
 export interface ControlNodeOptions {
@@ -52,7 +57,8 @@ export async function startControlNode(
   const node: ControlNode = {
     name,
     received,
-    reply: (request, value, headers) => publishReply(app, channel, { name, request, value, headers }),
+    reply: (request, value, headers, serializer = 'json') =>
+      publishReply(app, channel, { name, request, value, headers, serializer }),
   }
   const queue = mailboxOf(app).nodeQueue(name)
   await queue.declare(channel)
@@ -87,12 +93,13 @@ async function publishReply(
     readonly request: ControlRequest
     readonly value: unknown
     readonly headers: Readonly<Record<string, unknown>> | undefined
+    readonly serializer: string
   },
 ): Promise<void> {
   const { ticket, replyTo } = reply.request
   if (replyTo === undefined) throw new Error('no reply is wanted')
   const { clock } = readControlHeaders({ clock: 10 })
-  const encoded = app.serializers.encode(encodeControlReply(reply.name, reply.value), 'json')
+  const encoded = app.serializers.encode(encodeControlReply(reply.name, reply.value), reply.serializer)
   const { body, contentType, contentEncoding } = encoded
   await channel.publish(
     {
