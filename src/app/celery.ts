@@ -47,6 +47,7 @@ import { uuid } from '../util/uuid.ts'
 import type { DelayedDelivery, QueueSelection } from './app-amqp.ts'
 import { AppAmqp } from './app-amqp.ts'
 import { createControl } from './app-control.ts'
+import { AppEvents } from './app-events.ts'
 import { AppExecution } from './app-execution.ts'
 import { AppModules } from './app-modules.ts'
 import type { AppOptions, UserAppOptions } from './app-options.ts'
@@ -87,6 +88,8 @@ export class Celery implements CanvasHost, AsyncDisposable {
   readonly amqp: AppAmqp
   /** Commands to workers that run. Celery: `app.control`. */
   readonly control: Control
+  /** What workers and clients tell those who watch. Celery: `app.events`. */
+  readonly events: AppEvents
   readonly #results: AppResults
   readonly #execution: AppExecution
   readonly #modules: AppModules
@@ -113,6 +116,13 @@ export class Celery implements CanvasHost, AsyncDisposable {
     })
     const openChannel = (): Promise<Channel> => this.amqp.broker.openChannel()
     this.control = createControl(this)
+    this.events = new AppEvents({
+      ...common,
+      broker: this.amqp.broker,
+      logicalClock: this.logicalClock,
+      clientName,
+      wakeup: () => this.control.broadcast('heartbeat').then(() => undefined),
+    })
     const { errorClasses, control } = this
     this.#results = new AppResults({ conf, errorClasses, openChannel, control, ...common })
     this.#execution = new AppExecution({ host: this, conf, serializers, compressions, signals })
@@ -372,6 +382,7 @@ export class Celery implements CanvasHost, AsyncDisposable {
 
   /** Waits for what is being published and stored, then disconnects. Using the app again connects again. */
   async close(): Promise<void> {
+    await this.events.close()
     await this.#results.close()
     await this.amqp.close()
   }

@@ -15,6 +15,7 @@ export interface WorkerSettings {
   readonly workerConcurrency: number | undefined
   readonly workerTasksPerProcess: number
   readonly workerPrefetchMultiplier: number
+  readonly workerSendTaskEvents: boolean
   readonly workerEtaTaskLimit: number | undefined
   readonly workerMaxTasksPerChild: number | undefined
   readonly workerMaxMemoryPerChild: number | undefined
@@ -38,6 +39,7 @@ export function readWorkerSettings(settings: Settings): WorkerSettings {
     workerConcurrency: settings.workerConcurrency ?? undefined,
     workerTasksPerProcess: settings.workerTasksPerProcess,
     workerPrefetchMultiplier: settings.workerPrefetchMultiplier,
+    workerSendTaskEvents: settings.workerSendTaskEvents,
     workerEtaTaskLimit: settings.workerEtaTaskLimit ?? undefined,
     workerMaxTasksPerChild: settings.workerMaxTasksPerChild ?? undefined,
     workerMaxMemoryPerChild: settings.workerMaxMemoryPerChild ?? undefined,

@@ -6,7 +6,7 @@ const SERIES = 'celeriac'
 export const CELERY_VERSION = '5.6'
 
 /** Version of this package, from its manifest. */
-function packageVersion(): string {
+export function packageVersion(): string {
   const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
   const hasVersion = typeof manifest === 'object' && manifest !== null && 'version' in manifest
   return hasVersion ? String(manifest.version) : 'unknown'

@@ -10,6 +10,7 @@ import type { ConsumedQueue, RetryOptions } from './consumer.ts'
 import type { ControlServices } from './control-services.ts'
 import type { DelayedDeliveryPlan } from './delayed-delivery.ts'
 import type { OutcomeRecorder } from './request.ts'
+import type { EventsApp } from './worker-events.ts'
 
 /** What a worker needs of the app; class `Celery` has it. */
 export interface WorkerApp {
@@ -19,6 +20,7 @@ export interface WorkerApp {
   readonly conf: object
   readonly signals: WorkerSignals
   readonly tasks: TaskLookup
+  readonly events: EventsApp
   /** Writes outcomes that no process of the pool can write. */
   readonly recorder: OutcomeRecorder
   readonly brokerRetry: RetryOptions
@@ -43,6 +45,8 @@ export interface WorkerApp {
   runnerSource(options: { readonly hostname: string; readonly module: string | undefined }): RunnerSource
   /** For remote control. @throws ImproperlyConfigured when its settings exclude each other. */
   controlServices(): ControlServices
+  /** A signature that came as plain data. */
+  signatureFrom(signature: unknown): { applyAsync(): PromiseLike<unknown> }
   /** Empties queues; settles with the number of messages removed. */
   purge(queues: readonly string[]): Promise<number>
 }

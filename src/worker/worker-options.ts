@@ -50,6 +50,14 @@ export interface UserWorkerOptions {
   readonly remoteControl?: boolean
   /** Ask other workers, after connecting, which tasks are revoked. Default true. Celery: `--without-mingle`. */
   readonly mingle?: boolean
+  /** Send events about tasks, for monitors. Default: the setting `workerSendTaskEvents`, false. Celery: `-E`. */
+  readonly taskEvents?: boolean
+  /** False: send no heartbeats. Default true. Celery: `--without-heartbeat`. */
+  readonly heartbeat?: boolean
+  /** Time between heartbeats. Default 2 seconds. Celery: `--heartbeat-interval`. */
+  readonly heartbeatInterval?: Duration
+  /** False: don't listen to other workers. Default true. Celery: `--without-gossip`. */
+  readonly gossip?: boolean
   /** Remove all waiting messages from the queues first. Celery: `--purge`. */
   readonly purge?: boolean
   /**
@@ -98,6 +106,10 @@ export interface WorkerOptions {
   readonly mingle: boolean
   /** Whether the command `pool_restart` is obeyed. */
   readonly poolRestarts: boolean
+  readonly taskEvents: boolean
+  /** Undefined: no heartbeats. */
+  readonly heartbeatInterval: number | undefined
+  readonly gossip: boolean
   readonly purge: boolean
   readonly deadLetterQueue: string | undefined
   /** Deliveries after which a message is dead, if its task never came to an end. */
@@ -117,6 +129,8 @@ export interface AutoscaleOptions {
 const DEFAULT_KEEPALIVE = 30
 /** In seconds. */
 const DEFAULT_PATIENCE = 30
+/** In seconds. */
+const DEFAULT_HEARTBEAT = 2
 
 /** @throws ImproperlyConfigured naming the option that cannot be. */
 export function normalizeWorkerOptions(user: UserWorkerOptions, settings: WorkerSettings): WorkerOptions {
@@ -153,6 +167,12 @@ export function normalizeWorkerOptions(user: UserWorkerOptions, settings: Worker
     remoteControl: user.remoteControl ?? settings.workerEnableRemoteControl,
     mingle: user.mingle ?? true,
     poolRestarts: settings.workerPoolRestarts,
+    taskEvents: user.taskEvents ?? settings.workerSendTaskEvents,
+    heartbeatInterval:
+      user.heartbeat === false
+        ? undefined
+        : toMilliseconds(user.heartbeatInterval || DEFAULT_HEARTBEAT, 'heartbeatInterval'),
+    gossip: user.gossip ?? true,
     purge: user.purge ?? false,
     deadLetterQueue: settings.taskDeadLetterQueue,
     maxDeliveries: positive('workerMaxDeliveries', settings.workerMaxDeliveries),

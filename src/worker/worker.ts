@@ -20,6 +20,7 @@ import { TaskObservers } from './task-observer.ts'
 import { TaskSignalsObserver } from './task-signals-observer.ts'
 import { Watchdog } from './watchdog.ts'
 import type { WorkerApp } from './worker-app.ts'
+import { WorkerEvents } from './worker-events.ts'
 import {
   expandNodeName,
   normalizeWorkerOptions,
@@ -53,6 +54,8 @@ export class Worker {
   readonly observers: TaskObservers = new TaskObservers()
   /** What is not to be run. */
   readonly revokes: Revokes = new Revokes()
+  /** What it tells monitors and other workers, and hears of them. */
+  readonly events: WorkerEvents
   readonly #timeLimits = new Map<string, TimeLimits>()
   readonly #logger: Logger
   readonly #timer = new HeapTimer()
@@ -71,6 +74,14 @@ export class Worker {
     this.options = normalizeWorkerOptions(this.#introduce(options), app.workerSettings)
     this.#logger = options.logger ?? app.logger
     this.observers.add(new TaskLog(this.#logger))
+    this.events = new WorkerEvents({
+      ...this.options,
+      events: app.events,
+      observers: this.observers,
+      state: this.state,
+      callTask: async (signature) => app.signatureFrom(signature).applyAsync(),
+      logger: this.#logger,
+    })
     this.observers.add(new TaskSignalsObserver({ worker: this, tasks: app.tasks, signals: app.signals }))
   }
 
@@ -146,6 +157,9 @@ export class Worker {
     await this.#setUpDelayedDelivery()
     if (this.#stopping) return
     consumer.failed.catch((error: unknown) => this.#giveUp(error))
+    if (consumer.broker !== undefined) {
+      this.events.start((await this.app.resolveTransport(consumer.broker.url)).name)
+    }
     this.#watchdog = this.#createWatchdog(consumer, pool)
     this.#watchdog.start()
     this.#logger.info(`${this.hostname} ready.`)
@@ -193,6 +207,7 @@ export class Worker {
     if (mode === 'cold') done.push(await this.#attempt('end the pool', this.#pool?.stop({ graceful: false })))
     await this.state.whenIdle()
     done.push(await this.#attempt('end the pool', this.#pool?.stop({ graceful: true })))
+    done.push(await this.#attempt('say good-bye', this.events.stop()))
     done.push(await this.#attempt('disconnect', this.#consumer?.close()))
     this.#timer.close()
     await this.app.signals.workerShutdown.send({ sender: this })
