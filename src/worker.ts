@@ -1,6 +1,15 @@
 /** Workers, for programs that run one themselves instead of `celery worker`. */
 
 export type { WorkerSettings } from './app/worker-settings.ts'
+export type {
+  ArgumentType,
+  Command,
+  CommandFunction,
+  CommandOptions,
+} from './worker/commands/command.ts'
+export type { CommandArguments } from './worker/commands/command-arguments.ts'
+export { controlCommand, inspectCommand, remoteCommands } from './worker/commands/command-registry.ts'
+export type { CommandState } from './worker/commands/command-state.ts'
 export type { ConsumedQueue, RetryOptions } from './worker/consumer.ts'
 export type { Death } from './worker/dead-letters.ts'
 export { DEATH_HEADER } from './worker/dead-letters.ts'

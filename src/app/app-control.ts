@@ -33,7 +33,7 @@ export function createControl(app: ControlledApp): Control {
 }
 
 /** The exchanges and queues of remote control, as the settings want them. @throws ImproperlyConfigured. */
-function mailboxOf(settings: Settings): Mailbox {
+export function mailboxOf(settings: Settings): Mailbox {
   return new Mailbox({
     namespace: settings.controlExchange,
     queueTtl: settings.controlQueueTtl,

@@ -55,6 +55,8 @@ import { normalizeAppOptions } from './app-options.ts'
 import { AppResults } from './app-results.ts'
 import type { AppSignals } from './app-signals.ts'
 import { createAppSignals } from './app-signals.ts'
+import type { AppSteps } from './app-steps.ts'
+import { createAppSteps } from './app-steps.ts'
 import { AppTasks } from './app-tasks.ts'
 import { ControlServices } from './control-services.ts'
 import type { Bound, OutputOf, ParametersOf, TaskDeclaration, Unbound } from './declare-task.ts'
@@ -78,6 +80,8 @@ export class Celery implements CanvasHost, AsyncDisposable {
   /** Orders the messages of remote control and events. Celery: `app.clock` (ours is the source of time). */
   readonly logicalClock: LamportClock = new LamportClock()
   readonly signals: AppSignals
+  /** Steps that start and stop with every worker of the app. Celery: `app.steps`. */
+  readonly steps: AppSteps = createAppSteps()
   readonly serializers: SerializerRegistry = createSerializerRegistry()
   readonly compressions: CompressionRegistry = new CompressionRegistry()
   readonly errorClasses: ErrorClasses = new ErrorClasses()

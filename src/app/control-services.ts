@@ -4,17 +4,18 @@ import type { ExecutionHost } from '../execution/ports.ts'
 import { readBody } from '../execution/read-job.ts'
 import type { OutcomeRecorder } from '../execution/recorder.ts'
 import type { Queue } from '../messaging/entity.ts'
-import { Mailbox } from '../messaging/mailbox.ts'
+import type { Mailbox } from '../messaging/mailbox.ts'
 import { queueFromDict } from '../messaging/queue-from-dict.ts'
 import type { EncodedBody } from '../messaging/serialization/raw.ts'
 import type { SerializerRegistry } from '../messaging/serialization/registry.ts'
 import type { Queues } from '../routing/queues.ts'
 import type { TaskRegistry } from '../task/registry.ts'
 import type { LamportClock } from '../util/lamport-clock.ts'
+import { mailboxOf } from './app-control.ts'
 import { bugReport } from './bug-report.ts'
 
 /** The parts of an app that it looks at. */
-export interface ControlledApp {
+export interface ControlServicesApp {
   readonly main: string | undefined
   readonly conf: Configuration
   readonly logicalClock: LamportClock
@@ -29,20 +30,13 @@ export interface ControlledApp {
 export class ControlServices {
   readonly clock: LamportClock
   readonly mailbox: Mailbox
-  readonly #app: ControlledApp
+  readonly #app: ControlServicesApp
 
   /** @throws ImproperlyConfigured when the settings of the mailbox exclude each other. */
-  constructor(app: ControlledApp) {
-    const settings = app.conf.resolved()
+  constructor(app: ControlServicesApp) {
     this.#app = app
     this.clock = app.logicalClock
-    this.mailbox = new Mailbox({
-      namespace: settings.controlExchange,
-      queueTtl: settings.controlQueueTtl,
-      queueExpires: settings.controlQueueExpires,
-      durable: settings.controlQueueDurable,
-      exclusive: settings.controlQueueExclusive,
-    })
+    this.mailbox = mailboxOf(app.conf.resolved())
   }
 
   encode(value: unknown): EncodedBody {

@@ -234,7 +234,7 @@ function* warningsAtStart(
 
 function startBanner(worker: Worker, { app, reference }: FoundApp, options: WorkerCommandOptions): string {
   const { conf } = app
-  const { hostname, queues, excludeQueues } = worker.options
+  const { hostname } = worker.options
   const threshold = LOG_LEVELS[options.loglevel]
   const names = app.taskNames.filter((name) => threshold <= LOG_LEVELS.DEBUG || !name.startsWith('celery.'))
   return banner({
@@ -244,7 +244,7 @@ function startBanner(worker: Worker, { app, reference }: FoundApp, options: Work
     results: typeof conf.resultBackend === 'string' ? conf.resultBackend : undefined,
     concurrency: concurrencyText(worker.options),
     taskEvents: false,
-    queues: app.consumedQueues({ select: queues, exclude: excludeQueues }).map(bannerQueue),
+    queues: worker.queues.map(bannerQueue),
     tasks: threshold <= LOG_LEVELS.INFO ? names : undefined,
     now: new Date(),
   })

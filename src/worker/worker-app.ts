@@ -1,3 +1,4 @@
+import type { AppSteps } from '../app/app-steps.ts'
 import type { WorkerSettings } from '../app/worker-settings.ts'
 import type { WorkerSignals } from '../app/worker-signals.ts'
 import type { Delivery } from '../messaging/message.ts'
@@ -20,6 +21,7 @@ export interface WorkerApp {
   readonly conf: object
   readonly signals: WorkerSignals
   readonly tasks: TaskLookup
+  readonly steps: AppSteps
   readonly events: EventsApp
   /** Writes outcomes that no process of the pool can write. */
   readonly recorder: OutcomeRecorder

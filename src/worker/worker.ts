@@ -2,10 +2,13 @@ import { ImproperlyConfigured, NotRegistered, WorkerLostError } from '../errors.
 import type { TaskJob } from '../execution/job.ts'
 import type { Delivery } from '../messaging/message.ts'
 import type { Transport } from '../messaging/transport.ts'
-import { createPool } from '../pool/create-pool.ts'
 import type { Pool } from '../pool/pool.ts'
+import { workerDirect } from '../routing/worker-direct.ts'
 import { HeapTimer } from '../util/heap-timer.ts'
 import type { Logger } from '../util/logger.ts'
+import type { Autoscaler } from './autoscaler.ts'
+import type { CommandState } from './commands/command-state.ts'
+import type { ConsumedQueue } from './consumer.ts'
 import { Consumer } from './consumer.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { setUpDelayedDelivery } from './delayed-delivery.ts'
@@ -20,6 +23,7 @@ import { TaskObservers } from './task-observer.ts'
 import { TaskSignalsObserver } from './task-signals-observer.ts'
 import { Watchdog } from './watchdog.ts'
 import type { WorkerApp } from './worker-app.ts'
+import { WorkerControl } from './worker-control.ts'
 import { WorkerEvents } from './worker-events.ts'
 import {
   expandNodeName,
@@ -27,7 +31,10 @@ import {
   type UserWorkerOptions,
   type WorkerOptions,
 } from './worker-options.ts'
+import { createAutoscaler, createWorkerPool } from './worker-pool.ts'
 import { WorkerState } from './worker-state.ts'
+import type { WorkerSteps } from './worker-steps.ts'
+import { createWorkerSteps } from './worker-steps.ts'
 
 export type { UserWorkerOptions } from './worker-options.ts'
 
@@ -56,11 +63,16 @@ export class Worker {
   readonly revokes: Revokes = new Revokes()
   /** What it tells monitors and other workers, and hears of them. */
   readonly events: WorkerEvents
+  /** By which it is controlled from outside. */
+  readonly control: WorkerControl
   readonly #timeLimits = new Map<string, TimeLimits>()
+  readonly #rateLimits: RateLimits | undefined
   readonly #logger: Logger
   readonly #timer = new HeapTimer()
   readonly #closed = Promise.withResolvers<number>()
   #pool: Pool | undefined
+  #autoscaler: Autoscaler | undefined
+  #steps: WorkerSteps | undefined
   #consumer: Consumer | undefined
   #watchdog: Watchdog | undefined
   #deadLetters: DeadLetters | undefined
@@ -73,6 +85,9 @@ export class Worker {
     this.app = app
     this.options = normalizeWorkerOptions(this.#introduce(options), app.workerSettings)
     this.#logger = options.logger ?? app.logger
+    this.control = new WorkerControl((delivery) => app.decodeBody(delivery), this.#logger)
+    const { tasks } = app
+    this.#rateLimits = this.options.rateLimits ? new RateLimits({ tasks, timer: this.#timer }) : undefined
     this.observers.add(new TaskLog(this.#logger))
     this.events = new WorkerEvents({
       ...this.options,
@@ -98,6 +113,27 @@ export class Worker {
   /** The pool, while the worker runs. */
   get pool(): Pool | undefined {
     return this.#pool
+  }
+
+  /** Changes the size of the pool, if it was asked for. */
+  get autoscaler(): Autoscaler | undefined {
+    return this.#autoscaler
+  }
+
+  /** The steps of the app's users, while the worker runs. */
+  get steps(): WorkerSteps | undefined {
+    return this.#steps
+  }
+
+  get logger(): Logger {
+    return this.#logger
+  }
+
+  /** The queues that it begins with, its own among them if it has one. */
+  get queues(): readonly ConsumedQueue[] {
+    const { direct, queues: select, excludeQueues: exclude } = this.options
+    const queues = this.app.consumedQueues({ select, exclude })
+    return direct ? [...queues, workerDirect(this.hostname)] : queues
   }
 
   /** Messages moved to the dead-letter queue so far. */
@@ -142,16 +178,19 @@ export class Worker {
     await signals.workerInit.send({ sender: this })
     await signals.celerydAfterSetup.send({ sender: this.hostname, instance: this, conf })
     if (this.#stopping) return
-    const pool = await this.#createPool()
+    const pool = await createWorkerPool(this.options, this.#logger)
     // A worker may be stopped at any moment; what is not there yet when that happens must not come any more.
     if (this.#stopping) return
     this.#pool = pool
     const { appModule } = this.options
     await pool.start(this.app.runnerSource({ hostname: this.hostname, module: appModule }))
     if (this.#stopping) return
+    await this.#startCompanions(pool)
+    if (this.#stopping) return
     const host = this.#requestHost(pool)
     const consumer = this.#createConsumer(pool, host)
     this.#consumer = consumer
+    this.control.start(this.#commandState(pool, consumer))
     if (this.options.purge) await this.app.purge(this.options.queues)
     await consumer.start()
     await this.#setUpDelayedDelivery()
@@ -162,6 +201,8 @@ export class Worker {
     }
     this.#watchdog = this.#createWatchdog(consumer, pool)
     this.#watchdog.start()
+    await this.control.ready
+    if (this.#stopping) return
     this.#logger.info(`${this.hostname} ready.`)
     await signals.workerReady.send({ sender: this })
   }
@@ -201,14 +242,18 @@ export class Worker {
     this.#stopping = true
     this.#leaving.abort()
     this.#watchdog?.stop()
+    this.#autoscaler?.stop()
     // Before anything is awaited, so that no slot that becomes free is given to one of them.
     for (const request of this.state.requests) request.drop()
+    await this.#steps?.closeConsumer()
     const done = [await this.#attempt('stop consuming', this.#consumer?.stopConsuming())]
     if (mode === 'cold') done.push(await this.#attempt('end the pool', this.#pool?.stop({ graceful: false })))
     await this.state.whenIdle()
+    await this.#steps?.close({ terminate: mode === 'cold' })
     done.push(await this.#attempt('end the pool', this.#pool?.stop({ graceful: true })))
     done.push(await this.#attempt('say good-bye', this.events.stop()))
     done.push(await this.#attempt('disconnect', this.#consumer?.close()))
+    done.push(await this.#attempt('save its state', this.control.close()))
     this.#timer.close()
     await this.app.signals.workerShutdown.send({ sender: this })
     this.#closed.resolve(done.every(Boolean) ? exitCode : 1)
@@ -230,22 +275,26 @@ export class Worker {
     this.#stopped ??= this.#shutDown('warm', 1)
   }
 
-  async #createPool(): Promise<Pool> {
-    const { options } = this
-    const pool = await createPool(options.pool, {
-      concurrency: options.concurrency,
-      tasksPerProcess: options.tasksPerProcess,
-      maxTasksPerChild: options.maxTasksPerChild,
-      maxMemoryPerChild: options.maxMemoryPerChild,
-      warn: (message) => this.#logger.warn(`pool: ${message}`),
+  /** What comes after the pool and before the first message. */
+  async #startCompanions(pool: Pool): Promise<void> {
+    const { app, options, state } = this
+    const logger = this.#logger
+    this.#autoscaler = await createAutoscaler(options, {
+      pool,
+      quantity: () => state.active,
+      changed: () => this.#consumer?.applyPrefetch(),
+      logger,
     })
-    if (pool.features.isolates && options.appModule === undefined) {
-      throw new ImproperlyConfigured(
-        `The pool '${options.pool}' runs tasks in processes or threads of their own, which must be told the module that exports ` +
-          "the app: new Worker(app, { appModule: './tasks.ts' }), or start it with celery -A tasks worker",
-      )
-    }
-    return pool
+    this.#autoscaler?.start()
+    this.#steps = await createWorkerSteps({
+      steps: app.steps,
+      agent: options.agent,
+      worker: this,
+      decodeBody: (delivery) => app.decodeBody(delivery),
+      failed: (error) => this.#giveUp(error),
+      logger,
+    })
+    if (!this.#stopping) await this.#steps.start()
   }
 
   #createConsumer(pool: Pool, host: RequestHost): Consumer {
@@ -263,11 +312,18 @@ export class Worker {
     return new Consumer({
       candidates: app.brokers('read'),
       resolve: (url) => app.resolveTransport(url),
-      queues: app.consumedQueues({ select: options.queues, exclude: options.excludeQueues }),
+      queues: this.queues,
       prefetch: () => this.#prefetch(pool),
+      ...(options.disablePrefetch ? { room: () => this.#places(pool) - this.state.active } : {}),
       deliver: (delivery, session) => this.#deliver(delivery, session, strategy, host),
-      opened: () => {},
-      lost: (session) => this.state.sessionLost(session),
+      opened: (session) => {
+        this.control.attach(session)
+        this.#steps?.opened(session)
+      },
+      lost: (session) => {
+        this.state.sessionLost(session)
+        this.#steps?.lost(session)
+      },
       retry: app.brokerRetry,
       patience: options.patience,
       logger: this.#logger,
@@ -275,14 +331,19 @@ export class Worker {
   }
 
   #prefetch(pool: Pool): number {
-    const { prefetchMultiplier, etaTaskLimit } = this.options
+    const { disablePrefetch, prefetchMultiplier, etaTaskLimit } = this.options
     return prefetchCount({
-      concurrency: pool.size,
+      concurrency: this.#places(pool),
       appetite: pool.appetite ?? pool.size,
-      multiplier: prefetchMultiplier,
+      multiplier: disablePrefetch ? 1 : prefetchMultiplier,
       held: this.state.held,
       limit: etaTaskLimit,
     })
+  }
+
+  /** Tasks that can run at once, or could if the pool were as large as it may be. */
+  #places(pool: Pool): number {
+    return this.#autoscaler?.max ?? pool.size
   }
 
   #deliver(delivery: Delivery, session: Session, strategy: StrategyOptions, host: RequestHost): void {
@@ -356,16 +417,30 @@ export class Worker {
     const channel = await session.connection.openChannel()
     try {
       let messages = 0
-      for (const queue of this.app.consumedQueues({
-        select: this.options.queues,
-        exclude: this.options.excludeQueues,
-      })) {
+      for (const queue of consumer.queues) {
         const status = await channel.declareQueue({ ...PASSIVE, name: queue.name })
         messages += status.messages
       }
       return messages
     } finally {
       await channel.close()
+    }
+  }
+
+  #commandState(pool: Pool, consumer: Consumer): CommandState {
+    const { app, control, hostname, options, revokes, state } = this
+    return {
+      ...{ pool, consumer, hostname, options, revokes, state },
+      hooks: control.hooks,
+      tasks: app.tasks,
+      services: app.controlServices(),
+      rateLimits: this.#rateLimits,
+      timeLimits: this.#timeLimits,
+      startedAt: performance.now(),
+      logger: this.#logger,
+      prefetchCount: () => this.#prefetch(pool),
+      poolChanged: () => consumer.applyPrefetch(),
+      shutDown: () => void this.stop('warm'),
     }
   }
 
@@ -382,9 +457,7 @@ export class Worker {
     return {
       pool,
       timer: this.#timer,
-      rateLimits: this.options.rateLimits
-        ? new RateLimits({ tasks: this.app.tasks, timer: this.#timer })
-        : undefined,
+      rateLimits: this.#rateLimits,
       observers: this.observers,
       deadLetters,
       recorder: this.app.recorder,
@@ -393,7 +466,10 @@ export class Worker {
       get stopping() {
         return worker.#stopping
       },
-      entered: (request) => state.enter(request),
+      entered: (request) => {
+        state.enter(request)
+        this.#autoscaler?.maybeScale()
+      },
       held: () => {
         state.held += 1
         this.#consumer?.applyPrefetch()
