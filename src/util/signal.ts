@@ -150,5 +150,7 @@ function isSender(wanted: unknown, payload: object): boolean {
   if (!('sender' in payload)) return false
   const { sender } = payload
   if (sender === wanted) return true
-  return typeof sender === 'object' && sender !== null && 'name' in sender && sender.name === wanted
+  // Tasks are functions.
+  const isNamed = (typeof sender === 'object' && sender !== null) || typeof sender === 'function'
+  return isNamed && 'name' in sender && sender.name === wanted
 }

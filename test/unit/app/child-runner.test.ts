@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createRunner } from '../../../src/app/child-runner.ts'
 import { ImproperlyConfigured } from '../../../src/errors.ts'
+import { ChildPool } from '../../../src/pool/children/child-pool.ts'
 import { JobContext } from '../../../src/pool/job-context.ts'
 import { app } from './fixtures/child-app.ts'
 import { sentMessages } from './golden-app.ts'
@@ -33,6 +34,31 @@ test('a child process finds the app, takes over settings, and runs its tasks', a
   assert.equal(outcome.kind, 'succeeded')
   assert.equal(await app.AsyncResult('child-1').get(), 5)
   await close()
+})
+
+test('a process of a pool tells when it begins and ends, its worker before it is made [9-037 9-038 9-039]', async () => {
+  const told: unknown[] = []
+  const { signals } = app
+  const disconnect = [
+    signals.workerProcessInit.connect(({ sender }) => told.push(['init', sender])),
+    signals.workerProcessShutdown.connect(({ pid, exitcode }) => told.push(['shutdown', pid, exitcode])),
+    signals.workerBeforeCreateProcess.connect(({ sender }) => told.push(['before', sender])),
+  ]
+  const source = app.runnerSource({ module: `${module}#app` })
+  const stop = new Error('not started')
+  const open = (): never => {
+    throw stop
+  }
+  const pool = new ChildPool({ processes: 1 }, { implementation: 'prefork', open, processes: true })
+  await assert.rejects(pool.start(source), stop)
+  const { close } = await createRunner(source.init)
+  await close()
+  for (const end of disconnect) end()
+  assert.deepEqual(told, [
+    ['before', pool],
+    ['init', undefined],
+    ['shutdown', process.pid, 0],
+  ])
 })
 
 test('a child process is told all settings that were made at run time, as far as they are data [2-011]', () => {
