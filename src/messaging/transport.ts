@@ -173,6 +173,11 @@ export interface Channel {
   ): Promise<ConsumerHandle>
   /** At most `count` unsettled deliveries on this channel; 0 = no limit. May be changed while consuming. */
   prefetch(count: number): Promise<void>
+  /**
+   * No more deliveries than `room` says at the moment, besides those that `prefetch` keeps away; asked before messages are
+   * taken, and called anew when there is more room. Only where messages are taken and not sent.
+   */
+  limit?(room: () => number): void
   /** Settled deliveries are gone from the broker. Settles when the broker was told. */
   ack(tags: readonly DeliveryTag[]): Promise<void>
   /** With `requeue` the messages go back to their queue; without, they are dropped (or dead-lettered by the broker). */

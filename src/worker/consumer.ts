@@ -31,6 +31,8 @@ export interface ConsumerOptions {
   readonly queues: readonly ConsumedQueue[]
   /** Prefetch count for a new connection. */
   readonly prefetch: () => number
+  /** How many messages can be made use of at once at this moment; undefined: what `prefetch` says. */
+  readonly room?: () => number
   /** Gets every message, with the session it must be settled on. Must not throw. */
   readonly deliver: (delivery: Delivery, session: Session) => void
   /** Told of each new session before it consumes: for what else is done on its connection. Must not throw. */
@@ -179,7 +181,9 @@ export class Consumer {
   #sendPrefetch(): void {
     const session = this.#session
     if (session === undefined || session.lost) return
-    const count = this.#options.prefetch()
+    const { prefetch, room } = this.#options
+    if (room !== undefined) session.channel.limit?.(room)
+    const count = prefetch()
     if (count === this.#prefetched) return
     this.#prefetched = count
     session.channel.prefetch(count).catch((error: unknown) => {
@@ -344,11 +348,22 @@ export class Consumer {
     const session = new Session(connection, channel, logger)
     opened(session)
     await Promise.all(queues.map((queue) => queue.declare(channel)))
+    this.#limit(channel)
     this.#prefetched = prefetch()
     await channel.prefetch(this.#prefetched)
     this.#handles = new Map()
     for (const queue of queues) await this.#consume(queue, session)
     return session
+  }
+
+  #limit(channel: Channel): void {
+    const { room, logger } = this.#options
+    if (room === undefined) return
+    if (channel.limit === undefined) {
+      logger.warn(
+        'worker_disable_prefetch: this broker sends messages without being asked; one for each place of the pool waits here',
+      )
+    } else channel.limit(room)
   }
 
   async #consume({ name, consumerArguments }: ConsumedQueue, session: Session): Promise<void> {

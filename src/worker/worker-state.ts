@@ -43,6 +43,11 @@ export class WorkerState {
     return [...this.#requests].filter((request) => request.id === id)
   }
 
+  /** How many run, or could if there were a place for them: those that wait for their ETA are not among them. */
+  get active(): number {
+    return this.#requests.size - this.held
+  }
+
   enter(request: Request): void {
     this.#requests.add(request)
   }

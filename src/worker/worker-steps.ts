@@ -1,9 +1,12 @@
 import type { AppSteps, ConsumerParent, WorkerParent } from '../app/app-steps.ts'
 import { Blueprint } from '../bootsteps/blueprint.ts'
 import type { BootNode } from '../bootsteps/boot-graph.ts'
-import { OperationalError } from '../errors.ts'
+import type { Bootstep } from '../bootsteps/bootstep.ts'
+import { ImproperlyConfigured, OperationalError } from '../errors.ts'
 import type { Delivery } from '../messaging/message.ts'
+import { isRecord } from '../util/is-record.ts'
 import type { Logger } from '../util/logger.ts'
+import { importReference } from '../util/modules.ts'
 import type { Session } from './session.ts'
 
 /** What a worker has without steps, by Celery's names: steps may require it. All of it is there before they start. */
@@ -34,11 +37,28 @@ export const CONSUMER_PARTS: readonly BootNode[] = [
 /** What the steps of a worker need. */
 export interface WorkerStepsOptions {
   readonly steps: AppSteps
+  /** A step of the consumer, a class of one, or where it is. Celery: `worker_agent`. */
+  readonly agent: string | object | undefined
   readonly worker: WorkerParent
   readonly decodeBody: (delivery: Delivery) => unknown
   /** A step of the consumer cannot be started, and trying again on another connection would not help. */
   readonly failed: (error: unknown) => void
   readonly logger: Logger
+}
+
+/** Gets the steps of a worker ready. @throws ImproperlyConfigured when they cannot be put in order. */
+export async function createWorkerSteps(options: WorkerStepsOptions): Promise<WorkerSteps> {
+  const { agent } = options
+  const found = typeof agent === 'string' ? await importReference(agent, { option: 'workerAgent' }) : agent
+  if (found === undefined) return new WorkerSteps(options)
+  const step: unknown = typeof found === 'function' ? Reflect.construct(found, []) : found
+  if (!isStep(step)) throw new ImproperlyConfigured('workerAgent: must be a bootstep, or a class of one')
+  const { worker, consumer } = options.steps
+  return new WorkerSteps({ ...options, steps: { worker, consumer: new Set([...consumer, step]) } })
+}
+
+function isStep(value: unknown): value is Bootstep<ConsumerParent> {
+  return isRecord(value) && typeof value['name'] === 'string' && typeof value['start'] === 'function'
 }
 
 /** The users' steps of one worker: those of the worker itself, and those of its connection. */

@@ -1,4 +1,4 @@
-import { ImproperlyConfigured, NotRegistered, WorkerLostError } from '../errors.ts'
+import { NotRegistered, WorkerLostError } from '../errors.ts'
 import type { TaskJob } from '../execution/job.ts'
 import type { Delivery } from '../messaging/message.ts'
 import type { Transport } from '../messaging/transport.ts'
@@ -21,6 +21,7 @@ import { readDelivery, type StrategyOptions, type TimeLimits, type Unrunnable } 
 import { TaskLog } from './task-log.ts'
 import { TaskObservers } from './task-observer.ts'
 import { TaskSignalsObserver } from './task-signals-observer.ts'
+import { countWaitingMessages } from './waiting-messages.ts'
 import { Watchdog } from './watchdog.ts'
 import type { WorkerApp } from './worker-app.ts'
 import { WorkerControl } from './worker-control.ts'
@@ -405,26 +406,13 @@ export class Worker {
         return consumer.session !== undefined && (limit === 0 || this.state.requests.size < limit)
       },
       delivered: () => this.state.delivered,
-      waiting: () => this.#countWaiting(consumer),
+      waiting: async () =>
+        consumer.session === undefined
+          ? 0
+          : countWaitingMessages(consumer.session.connection, consumer.queues),
       rebuild: () => consumer.rebuild(),
       logger: this.#logger,
     })
-  }
-
-  async #countWaiting(consumer: Consumer): Promise<number> {
-    const session = consumer.session
-    if (session === undefined) return 0
-    const channel = await session.connection.openChannel()
-    try {
-      let messages = 0
-      for (const queue of consumer.queues) {
-        const status = await channel.declareQueue({ ...PASSIVE, name: queue.name })
-        messages += status.messages
-      }
-      return messages
-    } finally {
-      await channel.close()
-    }
   }
 
   #commandState(pool: Pool, consumer: Consumer): CommandState {
@@ -492,8 +480,6 @@ export class Worker {
     }
   }
 }
-
-const PASSIVE = { durable: true, exclusive: false, autoDelete: false, passive: true, arguments: {} }
 
 function jobOf(delivery: Delivery, hostname: string): Omit<TaskJob, 'headers'> {
   const compression = delivery.headers['compression']

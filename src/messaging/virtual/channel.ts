@@ -71,6 +71,7 @@ export class VirtualChannel implements Channel {
   /** Broadcasts for which there was no room. */
   readonly #broadcasts: { readonly queue: string; readonly message: StoredMessage }[] = []
   #prefetch = 0
+  #room: (() => number) | undefined
   #state: 'open' | 'closing' | 'closed' = 'open'
   #reason: Error | undefined
   #closing: Promise<void> | undefined
@@ -234,6 +235,11 @@ export class VirtualChannel implements Channel {
     } else this.#freed()
   }
 
+  limit(room: () => number): void {
+    this.#room = room
+    this.#freed()
+  }
+
   ack(tags: readonly DeliveryTag[]): Promise<void> {
     if (this.#state !== 'open') return Promise.reject(this.#refusal())
     return this.#held.settle(tags)
@@ -285,8 +291,10 @@ export class VirtualChannel implements Channel {
   /** What the take loop may take: never more than there is room for, except for those who acknowledge nothing. */
   #plan(): TakePlan {
     const queues = this.#consumers.queues.filter((queue) => !this.#subscriptions.feeds(queue))
-    if (this.#prefetch === 0) return { queues, max: MAX_TAKE }
-    const room = this.#prefetch - this.#held.size
+    const room = Math.min(
+      this.#prefetch === 0 ? MAX_TAKE : this.#prefetch - this.#held.size,
+      this.#room?.() ?? MAX_TAKE,
+    )
     if (room > 0) return { queues, max: Math.min(MAX_TAKE, room) }
     return {
       queues: queues.filter((queue) => this.#consumers.of(queue).every(({ noAck }) => noAck)),
