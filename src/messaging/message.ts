@@ -60,6 +60,11 @@ export interface Delivery {
   readonly routingKey: string
   /** It was delivered before, and not settled. */
   readonly redelivered: boolean
+  /**
+   * To how many it was delivered before who neither settled it nor gave it back, as far as the broker knows: they died,
+   * or held it for too long. Undefined: the broker does not count.
+   */
+  readonly deliveryCount?: number | undefined
   readonly properties: MessageProperties
   readonly headers: MessageHeaders
   /** Undecoded. May be computed at the first access, so touch it only when it is needed. */

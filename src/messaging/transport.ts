@@ -130,6 +130,13 @@ export interface ConsumerHandle {
   cancel(): Promise<void>
 }
 
+/** A delivery that is not wanted yet. */
+export interface Postponed {
+  readonly tag: DeliveryTag
+  /** When it is, in milliseconds since 1970. */
+  readonly until: number
+}
+
 /** A publish that its caller may give up while the broker accepts nothing. */
 export interface PublishTicket {
   /**
@@ -182,6 +189,11 @@ export interface Channel {
   ack(tags: readonly DeliveryTag[]): Promise<void>
   /** With `requeue` the messages go back to their queue; without, they are dropped (or dead-lettered by the broker). */
   reject(tags: readonly DeliveryTag[], options: { readonly requeue: boolean }): Promise<void>
+  /**
+   * Gives deliveries back, to be delivered again about when they are due, to whomever; until then they wait in the
+   * broker and count for nobody. For brokers that can.
+   */
+  readonly postpone?: ((postponed: readonly Postponed[]) => Promise<void>) | undefined
   /** Settles once, when the channel is gone: undefined after `close()`, else the reason. Never rejects. */
   readonly closed: Promise<Error | undefined>
   /** Gives unsettled deliveries back to the broker, then closes. Idempotent. */

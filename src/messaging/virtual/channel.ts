@@ -17,6 +17,7 @@ import type {
   ConsumeOptions,
   ConsumerHandle,
   ExchangeDeclaration,
+  Postponed,
   PublishTicket,
   QueueDeclaration,
   QueueStatus,
@@ -59,6 +60,7 @@ export interface ChannelHost {
 /** See the module's description. */
 export class VirtualChannel implements Channel {
   readonly closed: Promise<Error | undefined>
+  readonly postpone: Channel['postpone']
   readonly #host: ChannelHost
   readonly #store: QueueStore
   readonly #exchanges: Exchanges
@@ -81,6 +83,7 @@ export class VirtualChannel implements Channel {
     this.#store = host.store
     this.#exchanges = host.exchanges
     this.closed = this.#closed.promise
+    if (host.store.postpone !== undefined) this.postpone = (postponed) => this.#postpone(postponed)
     this.#publisher = new Publisher(host)
     this.#held = new Held({
       store: host.store,
@@ -397,6 +400,11 @@ export class VirtualChannel implements Channel {
 
   #everyConsumer(): readonly Consumer[] {
     return this.#consumers.queues.flatMap((queue) => this.#consumers.of(queue))
+  }
+
+  #postpone(postponed: readonly Postponed[]): Promise<void> {
+    if (this.#state !== 'open') return Promise.reject(this.#refusal())
+    return this.#held.postpone(postponed)
   }
 
   #check(): void {

@@ -30,6 +30,9 @@ const isText = (name: string): name is keyof typeof TEXTS => Object.hasOwn(TEXTS
 /** Properties that are numbers. */
 const NUMBERS = new Set(['delivery_mode', 'priority', 'timestamp'])
 
+/** Member of `delivery_info`: see `Delivery.deliveryCount`. kombu leaves it as it is. */
+const DELIVERY_COUNT = 'celeriac_delivery_count'
+
 /** What an envelope's properties say of the envelope itself. */
 const OWN_PROPERTIES = new Set(['delivery_info', 'body_encoding', 'delivery_tag'])
 
@@ -128,6 +131,7 @@ class EnvelopeMessage implements StoredMessage {
   readonly exchange: string
   readonly routingKey: string
   readonly redelivered: boolean
+  readonly deliveryCount: number
   readonly #parsed: ParsedEnvelope
   #properties: MessageProperties | undefined
   #body: Uint8Array | undefined
@@ -139,6 +143,8 @@ class EnvelopeMessage implements StoredMessage {
     this.exchange = typeof info['exchange'] === 'string' ? info['exchange'] : ''
     this.routingKey = typeof info['routing_key'] === 'string' ? info['routing_key'] : ''
     this.redelivered = info['redelivered'] === true || headers['redelivered'] === true
+    const count = info[DELIVERY_COUNT]
+    this.deliveryCount = typeof count === 'number' ? count : 0
   }
 
   get body(): Uint8Array {
@@ -216,12 +222,28 @@ export function markRedelivered(envelope: string): string {
   return [headers, info].sort((a, b) => b - a).reduce((text, object) => flag(text, object), envelope)
 }
 
+/** Counts, in an envelope, one more who neither settled the message nor gave it back. */
+export function countDelivery(envelope: string): string {
+  const properties = findMember(envelope, envelope.indexOf('{'), 'properties')
+  const info = envelope[properties] === '{' ? findMember(envelope, properties, 'delivery_info') : -1
+  if (envelope[info] !== '{') return envelope
+  const value = findMember(envelope, info, DELIVERY_COUNT)
+  if (value < 0) return insert(envelope, info, `"${DELIVERY_COUNT}": 1`)
+  const rest = envelope.slice(value)
+  return envelope.slice(0, value) + rest.replace(/^\d+/, (count) => `${Number(count) + 1}`)
+}
+
 function flag(text: string, object: number): string {
   if (text[object] !== '{') return text
   const value = findMember(text, object, 'redelivered')
   if (value >= 0) return text.slice(0, value) + text.slice(value).replace(/^(?:false|null)/, 'true')
+  return insert(text, object, '"redelivered": true')
+}
+
+/** Puts a member in front of the others of an object. */
+function insert(text: string, object: number, member: string): string {
   const comma = /^\s*\}/.test(text.slice(object + 1, object + 20)) ? '' : ', '
-  return `${text.slice(0, object + 1)}"redelivered": true${comma}${text.slice(object + 1)}`
+  return `${text.slice(0, object + 1)}${member}${comma}${text.slice(object + 1)}`
 }
 
 /** Where the value of a member begins, of the object that begins at `object`; -1: there is no such member. */

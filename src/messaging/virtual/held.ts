@@ -9,6 +9,7 @@ import { ChannelError } from '../../errors.ts'
 import { Batcher } from '../../util/batcher.ts'
 import type { Clock, TimerHandle } from '../../util/clock.ts'
 import type { DeliveryTag } from '../message.ts'
+import type { Postponed } from '../transport.ts'
 import type { QueueStore, StoredMessage, Taken } from './queue-store.ts'
 import { VirtualDelivery } from './virtual-delivery.ts'
 
@@ -31,6 +32,9 @@ export class Held {
   readonly #held = new Map<DeliveryTag, VirtualDelivery>()
   readonly #settling: Batcher<VirtualDelivery>
   readonly #requeuing: Batcher<VirtualDelivery>
+  readonly #postponing: Batcher<VirtualDelivery>
+  /** Of those that are being postponed. */
+  readonly #until = new WeakMap<VirtualDelivery, number>()
   #lastTag = 0
   #renewal: TimerHandle | undefined
   #abandoned = false
@@ -42,6 +46,7 @@ export class Held {
       concurrent: true,
     })
     this.#requeuing = new Batcher((batch) => this.#tell(batch, (taken) => this.#store.restore(taken, 'back')))
+    this.#postponing = new Batcher((batch) => this.#tell(batch, () => this.#postpone(batch)))
   }
 
   /** How many deliveries count against the prefetch limit. */
@@ -105,10 +110,28 @@ export class Held {
     return unknown === undefined ? (done ?? Promise.resolve()) : refuse(unknown, done)
   }
 
+  /** Settles when the store keeps them until they are due. Rejects with `ChannelError` for tags that are not held. */
+  postpone(postponed: readonly Postponed[]): Promise<void> {
+    let done: Promise<void> | undefined
+    let unknown: DeliveryTag | undefined
+    for (const { tag, until } of postponed) {
+      const delivery = this.#held.get(tag)
+      if (delivery === undefined) unknown = tag
+      else if (delivery.taken !== undefined) {
+        this.#held.delete(tag)
+        this.#until.set(delivery, until)
+        done = this.#postponing.add(delivery)
+      }
+    }
+    this.#options.freed()
+    return unknown === undefined ? (done ?? Promise.resolve()) : refuse(unknown, done)
+  }
+
   /** Resolves when the store has answered to everything that was settled or requeued so far, well or badly. */
   async drain(): Promise<void> {
     await this.#settling.drain()
     await this.#requeuing.drain()
+    await this.#postponing.drain()
   }
 
   /** Gives everything held back, to be served next and in the order in which it was delivered. */
@@ -125,6 +148,14 @@ export class Held {
     this.#held.clear()
     this.#renewal?.cancel()
     this.#renewal = undefined
+  }
+
+  async #postpone(batch: readonly VirtualDelivery[]): Promise<void> {
+    const postponed = batch.flatMap((delivery) => {
+      const { taken } = delivery
+      return taken === undefined ? [] : [{ taken, until: this.#until.get(delivery) ?? 0 }]
+    })
+    await this.#store.postpone?.(postponed)
   }
 
   async #tell(

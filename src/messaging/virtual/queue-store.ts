@@ -19,6 +19,8 @@ export interface StoredMessage {
   readonly exchange: string
   readonly routingKey: string
   readonly redelivered: boolean
+  /** See `Delivery.deliveryCount`. */
+  readonly deliveryCount?: number | undefined
 }
 
 /** A message that was taken and is held by us. `handle` is the store's own and comes back in `settle`/`restore`/`renew`. */
@@ -26,6 +28,13 @@ export interface Taken {
   readonly queue: string
   readonly message: StoredMessage
   readonly handle: unknown
+}
+
+/** A message that is held and not wanted yet. */
+export interface PostponedMessage {
+  readonly taken: Taken
+  /** When it is, in milliseconds since 1970. */
+  readonly until: number
 }
 
 /** What a store can do. */
@@ -99,6 +108,11 @@ export interface QueueStore {
    * is the order in which they were taken).
    */
   restore(taken: readonly Taken[], position: 'front' | 'back'): Promise<void>
+  /**
+   * They are not wanted yet: back into their queues when they are due, not marked as redelivered. Until then nobody
+   * holds them, and the death of whoever postponed them changes nothing.
+   */
+  readonly postpone?: ((postponed: readonly PostponedMessage[]) => Promise<void>) | undefined
   /** Extends our hold; called for all held messages well before `leaseMs` passes. */
   readonly lease?: { readonly everyMs: number; renew(taken: readonly Taken[]): Promise<void> }
   /**

@@ -28,6 +28,10 @@ export class VirtualDelivery implements Delivery {
     return this.#message.redelivered
   }
 
+  get deliveryCount(): number | undefined {
+    return this.#message.deliveryCount
+  }
+
   get properties(): MessageProperties {
     return this.#message.properties
   }

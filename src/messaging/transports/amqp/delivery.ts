@@ -9,6 +9,8 @@ class AmqpDelivery implements Delivery {
   readonly exchange: string
   readonly routingKey: string
   readonly redelivered: boolean
+  /** Quorum queues count, also what was given back; classic queues only tell that it was delivered before. */
+  readonly deliveryCount: number | undefined
   readonly properties: MessageProperties
   readonly headers: MessageHeaders
   readonly body: Uint8Array
@@ -22,6 +24,8 @@ class AmqpDelivery implements Delivery {
     this.properties = properties
     this.headers = headers
     this.body = content
+    const count = headers['x-delivery-count']
+    this.deliveryCount = typeof count === 'number' ? count : undefined
   }
 }
 

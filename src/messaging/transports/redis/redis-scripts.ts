@@ -144,6 +144,25 @@ while at <= #ARGV do
 end
 return restored`)
 
+/**
+ * Records held messages anew, under tags that belong to nobody, with leases that expire when they are due. Whoever
+ * restores expired messages, Python too, then gives them back.
+ *
+ * KEYS: unacked, unacked index. ARGV: what the new tags begin with; seconds of a lease; then for each message its tag
+ * and the seconds until it is due.
+ */
+export const POSTPONE: RedisScript = redisScript(`${NOW}
+local prefix, lease = ARGV[1], tonumber(ARGV[2])
+for i = 3, #ARGV, 2 do
+  local record = redis.call('HGET', KEYS[1], ARGV[i])
+  if record then
+    redis.call('HSET', KEYS[1], prefix .. i, record)
+    redis.call('ZADD', KEYS[2], seconds(now + tonumber(ARGV[i + 1]) - lease), prefix .. i)
+    redis.call('HDEL', KEYS[1], ARGV[i])
+    redis.call('ZREM', KEYS[2], ARGV[i])
+  end
+end`)
+
 /** Renews leases that still exist. KEYS: unacked index. ARGV: tags. Answers how many there are. */
 export const RENEW: RedisScript = redisScript(`${NOW}
 local renewed = 0

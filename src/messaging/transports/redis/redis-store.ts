@@ -60,6 +60,7 @@ export class RedisStore implements QueueStore {
   readonly features: QueueStoreFeatures
   readonly closed: Promise<Error | undefined>
   readonly lease: NonNullable<QueueStore['lease']>
+  readonly postpone: QueueStore['postpone']
   readonly bindings: RedisBindings
   readonly fanout: Fanout
   readonly #connection: RedisConnection
@@ -98,6 +99,9 @@ export class RedisStore implements QueueStore {
     this.lease = {
       everyMs: Math.min(LONGEST_RENEWAL, visibilityTimeout / 3),
       renew: (taken) => this.#unacked.renew(taken),
+    }
+    if (options.ackEmulation) {
+      this.postpone = (postponed) => this.#unacked.postpone(postponed, visibilityTimeout)
     }
     this.#subscriber = new RedisSubscriber(open, fail)
     this.bindings = new RedisBindings({

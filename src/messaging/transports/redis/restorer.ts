@@ -1,14 +1,14 @@
 /** Gives messages of those back to their queues who will not settle them any more. kombu: `QoS.restore_visible`. */
 import type { RedisConnection } from '../../../util/redis/redis-connection.ts'
 import { uuid } from '../../../util/uuid.ts'
-import { decodeEnvelope, markRedelivered } from '../../virtual/envelope.ts'
+import { countDelivery, decodeEnvelope, markRedelivered } from '../../virtual/envelope.ts'
 import type { BindingTable } from '../../virtual/queue-store.ts'
 import { matchesTopic } from '../../virtual/topic-pattern.ts'
 import type { RedisKeys } from './redis-keys.ts'
 import type { RedisOptions } from './redis-options.ts'
 import { EXPIRED, UNLOCK } from './redis-scripts.ts'
 import type { Restorable, Unacked } from './unacked.ts'
-import { tagPrefix } from './unacked.ts'
+import { isPostponed, tagPrefix } from './unacked.ts'
 
 /** What a `Restorer` works with. */
 export interface RestorerOptions {
@@ -116,7 +116,7 @@ export class Restorer {
     const queues = await this.#route(exchange, routingKey)
     if (queues.length > 0) {
       const lists = queues.map((queue) => keys.list(queue, priority))
-      return { tag, envelope: markRedelivered(text), lists }
+      return { tag, envelope: isPostponed(tag) ? text : countDelivery(markRedelivered(text)), lists }
     }
     const aside = keys.dead(routingKey || exchange)
     warn(`Nothing is bound to ${exchange} for ${routingKey} any more: a message was put aside into ${aside}`)

@@ -8,9 +8,9 @@ import { ConnectionError } from '../../../errors.ts'
 import type { RedisConnection } from '../../../util/redis/redis-connection.ts'
 import { uuid } from '../../../util/uuid.ts'
 import { markRedelivered } from '../../virtual/envelope.ts'
-import type { StoredMessage, Taken } from '../../virtual/queue-store.ts'
+import type { PostponedMessage, StoredMessage, Taken } from '../../virtual/queue-store.ts'
 import type { RedisKeys } from './redis-keys.ts'
-import { BURY, RENEW, RESTORE, SETTLE } from './redis-scripts.ts'
+import { BURY, POSTPONE, RENEW, RESTORE, SETTLE } from './redis-scripts.ts'
 
 /** A message that was taken. */
 export class HeldMessage implements Taken {
@@ -85,6 +85,23 @@ export class Unacked {
     if (tags.length > 0) await this.#connection.run(RENEW, [this.#keys.unackedIndex], tags)
   }
 
+  /**
+   * Hands messages over to nobody until they are due: to whoever restores expired ones.
+   * @param lease milliseconds after which records count as expired.
+   */
+  async postpone(postponed: readonly PostponedMessage[], lease: number): Promise<void> {
+    const { unacked, unackedIndex } = this.#keys
+    const now = Date.now()
+    for (let from = 0; from < postponed.length; from += RESTORE_BATCH) {
+      const args: (string | number)[] = [`${POSTPONED}${uuid()}:`, lease / 1000]
+      const some = postponed.slice(from, from + RESTORE_BATCH)
+      // By the server's clock, as all times here.
+      for (const { taken, until } of some) args.push(heldMessage(taken).tag, (until - now) / 1000)
+      await this.#connection.run(POSTPONE, [unacked, unackedIndex], args)
+      for (const { taken } of some) this.#held.delete(heldMessage(taken).tag)
+    }
+  }
+
   /** Puts messages back into the lists they came from. */
   async restore(taken: readonly Taken[], position: 'front' | 'back'): Promise<void> {
     const push = position === 'front' ? 'RPUSH' : 'LPUSH'
@@ -147,6 +164,14 @@ export class Unacked {
   async restoreAll(): Promise<void> {
     if (this.#held.size > 0) await this.restore([...this.#held.values()], 'front')
   }
+}
+
+/** What the tags of postponed messages begin with. */
+const POSTPONED = 'celeriac-postponed:'
+
+/** Whether a message was not held, but waited until it is due. */
+export function isPostponed(tag: string): boolean {
+  return tag.startsWith(POSTPONED)
 }
 
 /** What the tags of a consumer begin with. */

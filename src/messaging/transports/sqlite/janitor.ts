@@ -18,8 +18,8 @@ export interface JanitorOptions {
 }
 
 /**
- * What every consuming connection does once a second: renews its lease, gives back what the dead held, and removes what
- * has expired. Looking costs some reads; it writes only when there is something to do.
+ * What every consuming connection does once a second: renews its lease, gives back what the dead held and what was
+ * postponed until now, and removes what has expired. Looking costs some reads; it writes only when there is something to do.
  */
 export class Janitor {
   readonly #options: JanitorOptions
@@ -47,6 +47,7 @@ export class Janitor {
     try {
       await owner.renew()
       await owner.reap()
+      await this.#releaseDue()
       await this.#removeExpiredMessages()
       await this.#removeExpiredQueues()
       await broadcasts.tidy()
@@ -58,6 +59,25 @@ export class Janitor {
     if (this.#state !== 'running') return
     this.#timer = clock.setTimeout(() => void this.#round(), EVERY_MS)
     this.#timer.unref()
+  }
+
+  /** What was postponed and is due waits again. */
+  async #releaseDue(): Promise<void> {
+    const { file, clock } = this.#options
+    const due = file.prepare(`SELECT id FROM celeriac_postponed WHERE due_at <= ? LIMIT ${BATCH}`)
+    const release = file.prepare('UPDATE celeriac_messages SET owner = NULL WHERE id = ? AND owner = 0')
+    const forget = file.prepare('DELETE FROM celeriac_postponed WHERE id = ?')
+    for (;;) {
+      const now = clock.now()
+      if (file.read(() => due.get(now)) === undefined) return
+      const work = (): void => {
+        for (const { id } of due.all(now)) {
+          release.run(Number(id))
+          forget.run(Number(id))
+        }
+      }
+      await file.write(work, { announce: true })
+    }
   }
 
   async #removeExpiredMessages(): Promise<void> {

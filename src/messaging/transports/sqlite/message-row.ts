@@ -80,7 +80,8 @@ export function fromRow(row: Row): StoredMessage {
     headers: parse(row['headers']),
     exchange: String(row['exchange'] ?? ''),
     routingKey: String(row['routing_key']),
-    redelivered: row['redelivered'] === 1,
+    redelivered: Number(row['redelivered']) > 0,
+    deliveryCount: Math.max(0, Number(row['redelivered']) - 1),
   }
 }
 

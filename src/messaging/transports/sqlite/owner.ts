@@ -61,14 +61,18 @@ export class Owner {
     const select = this.#file.prepare('SELECT * FROM celeriac_owners WHERE id <> ?')
     const dead = this.#file.read(() => select.all(own)).filter((row) => this.#isDead(row))
     let messages = 0
-    for (const row of dead) messages += await releaseOwner(this.#file, Number(row['id']), this.#clock.now())
+    const now = this.#clock.now()
+    for (const row of dead) {
+      messages += await releaseOwner(this.#file, { id: Number(row['id']), died: true, now })
+    }
     return messages
   }
 
   /** Gives everything back. */
   async release(): Promise<void> {
     if (this.#registering === undefined) return
-    await releaseOwner(this.#file, await this.#registering, this.#clock.now())
+    const id = await this.#registering
+    await releaseOwner(this.#file, { id, died: false, now: this.#clock.now() })
     this.#registering = undefined
   }
 
@@ -99,17 +103,22 @@ export class Owner {
 }
 
 /** Settles with the number of messages that wait again. */
-function releaseOwner(file: SqliteFile, id: number, now: number): Promise<number> {
+function releaseOwner(
+  file: SqliteFile,
+  { id, died, now }: { readonly id: number; readonly died: boolean; readonly now: number },
+): Promise<number> {
   const statements = [
     'UPDATE celeriac_queues SET used_at = ?2 WHERE name IN (SELECT queue FROM celeriac_consumers WHERE owner = ?1)',
     'DELETE FROM celeriac_consumers WHERE owner = ?1',
     'DELETE FROM celeriac_subscribers WHERE owner = ?1',
     'DELETE FROM celeriac_owners WHERE id = ?1',
   ].map((sql) => ({ statement: file.prepare(sql), parameters: sql.includes('?2') ? [id, now] : [id] }))
-  const release = file.prepare('UPDATE celeriac_messages SET owner = NULL, redelivered = 1 WHERE owner = ?')
+  const release = file.prepare(
+    'UPDATE celeriac_messages SET owner = NULL, redelivered = max(redelivered, 1) + ?2 WHERE owner = ?1',
+  )
   return file.write(
     () => {
-      const { changes } = release.run(id)
+      const { changes } = release.run(id, died ? 1 : 0)
       for (const { statement, parameters } of statements) statement.run(...parameters)
       return Number(changes)
     },

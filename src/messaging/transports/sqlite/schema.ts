@@ -4,8 +4,8 @@ export const BROKER_TABLES = `
     id INTEGER PRIMARY KEY AUTOINCREMENT, -- also the order in the queue
     queue TEXT NOT NULL,
     priority INTEGER NOT NULL,            -- 0 to 9, 0 is served first
-    owner INTEGER,                        -- who holds it; NULL: it is waiting
-    redelivered INTEGER NOT NULL,
+    owner INTEGER,                        -- who holds it; NULL: it is waiting; 0: it is postponed
+    redelivered INTEGER NOT NULL,         -- 0: it was not; else 1 + how many died who held it
     expires_at INTEGER,
     exchange TEXT NOT NULL,
     routing_key TEXT NOT NULL,
@@ -18,6 +18,11 @@ export const BROKER_TABLES = `
   CREATE INDEX IF NOT EXISTS celeriac_messages_held ON celeriac_messages (owner) WHERE owner IS NOT NULL;
   CREATE INDEX IF NOT EXISTS celeriac_messages_expiring
     ON celeriac_messages (expires_at) WHERE expires_at IS NOT NULL;
+  CREATE TABLE IF NOT EXISTS celeriac_postponed (
+    id INTEGER PRIMARY KEY,               -- of a message whose owner is 0
+    due_at INTEGER NOT NULL
+  );
+  CREATE INDEX IF NOT EXISTS celeriac_postponed_due ON celeriac_postponed (due_at);
   CREATE TABLE IF NOT EXISTS celeriac_queues (
     name TEXT PRIMARY KEY,
     message_ttl INTEGER,                  -- x-message-ttl

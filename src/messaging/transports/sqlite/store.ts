@@ -2,14 +2,15 @@
  * Queues in an SQLite file: the embedded broker.
  *
  * A message is a row. States: **waiting** (no owner) → **held** (`take` has put the number of our `Owner` into it) → gone
- * (`settle`), or **waiting** again, marked as redelivered (`restore`, or the owner died). All of them are transactions
- * that writes of the same turn share; waiting for messages costs nothing until the file changes.
+ * (`settle`), or **waiting** again, marked as redelivered (`restore`, or the owner died), or **postponed** (`postpone`)
+ * until it is due, and then **waiting** again. All of them are transactions that writes of the same turn share; waiting for messages costs nothing until the file changes.
  */
 import { ConnectionError } from '../../../errors.ts'
 import type { Clock } from '../../../util/clock.ts'
 import { Deferred } from '../../../util/deferred.ts'
 import type { SqliteFile } from '../../../util/sqlite-file.ts'
 import type {
+  PostponedMessage,
   QueueStore,
   QueueStoreDeclaration,
   QueueStoreFeatures,
@@ -178,7 +179,7 @@ export class SqliteQueueStore implements QueueStore {
     if (position === 'front') {
       // Its number is its place, and that was in front of what came later.
       const release = this.#file.prepare(
-        `UPDATE celeriac_messages SET owner = NULL, redelivered = 1 WHERE ${held}`,
+        `UPDATE celeriac_messages SET owner = NULL, redelivered = max(redelivered, 1) WHERE ${held}`,
       )
       await this.#file.write(() => void release.run(owner, ids), { announce: true })
       return
@@ -186,7 +187,7 @@ export class SqliteQueueStore implements QueueStore {
     const columns = 'queue, priority, expires_at, exchange, routing_key, properties, headers, body'
     const copy = this.#file.prepare(
       `INSERT INTO celeriac_messages (redelivered, ${columns})
-       SELECT 1, ${columns} FROM celeriac_messages WHERE ${held} ORDER BY id`,
+       SELECT max(redelivered, 1), ${columns} FROM celeriac_messages WHERE ${held} ORDER BY id`,
     )
     const remove = this.#file.prepare(`DELETE FROM celeriac_messages WHERE ${held}`)
     await this.#file.write(
@@ -196,6 +197,18 @@ export class SqliteQueueStore implements QueueStore {
       },
       { announce: true },
     )
+  }
+
+  async postpone(postponed: readonly PostponedMessage[]): Promise<void> {
+    const owner = await this.#owner.id()
+    const release = this.#file.prepare('UPDATE celeriac_messages SET owner = 0 WHERE owner = ? AND id = ?')
+    const insert = this.#file.prepare('INSERT OR REPLACE INTO celeriac_postponed VALUES (?, ?)')
+    await this.#file.write(() => {
+      for (const { taken, until } of postponed) {
+        const id = idOf(taken)
+        if (Number(release.run(owner, id).changes) > 0) insert.run(id, until)
+      }
+    })
   }
 
   async size(queue: string): Promise<number> {
