@@ -194,7 +194,7 @@ export class Chain<
       if (clone) task = isFirst ? task.clone({ args, kwargs }) : task.clone()
       else if (isFirst && args.length > 0) task.args = [...args, ...task.args]
       if (task instanceof Chain) {
-        steps.push(...task.tasks)
+        for (const inner of task.tasks) steps.push(inner)
         continue
       }
       if (task instanceof Group && next !== undefined) {

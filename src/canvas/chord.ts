@@ -24,7 +24,7 @@ import { Signature } from '../task/signature.ts'
 import type { Stamps } from '../task/stamping.ts'
 import { uuid } from '../util/uuid.ts'
 import type { FrozenGroup, ResultsOf } from './group.ts'
-import { flattened, Group } from './group.ts'
+import { Group, group } from './group.ts'
 
 /** A chord that is about to be sent. */
 interface StartedChord {
@@ -51,19 +51,31 @@ export class Chord<
   R = unknown,
   H extends ResultNode = AsyncResult<R>,
 > extends Signature<Args, R, H> {
-  /** The members of the header; a group once it is frozen. */
-  header: Group | readonly AnySignature[]
   body: AnySignature
+  #header: Group | readonly AnySignature[] | undefined
+  readonly #source: Group<never, readonly unknown[]> | undefined
 
   constructor(
-    host: CanvasHost,
-    header: Group | readonly AnySignature[],
+    host: CanvasHost | (() => CanvasHost),
+    header: Group<never, readonly unknown[]> | readonly AnySignature[],
     body: AnySignature,
     parts: Omit<SignatureParts, 'task'> = {},
   ) {
     super(host, { ...parts, task: 'celery.chord' })
-    this.header = header instanceof Group ? header.tasks : header
+    // The members of a group may not have been made yet.
+    if (header instanceof Group) this.#source = header
+    else this.#header = header
     this.body = body
+  }
+
+  /** The members of the header; a group once it is frozen. */
+  get header(): Group | readonly AnySignature[] {
+    this.#header ??= this.#source?.tasks ?? []
+    return this.#header
+  }
+
+  set header(header: Group | readonly AnySignature[]) {
+    this.#header = header
   }
 
   override get subtaskType(): string {
@@ -118,7 +130,9 @@ export class Chord<
   override freeze(place: FreezeOptions = {}): H {
     const header = this.#headerGroup
     this.header = header
-    const headerResult = header.freeze({ parentId: place.parentId, rootId: place.rootId, chord: this.body })
+    // Members learn of the body when they are sent. To have it here, too, would make data of chords in the bodies of
+    // chords grow by a power of their depth.
+    const headerResult = header.freeze({ parentId: place.parentId, rootId: place.rootId })
     this.options['task_id'] = headerResult.id
     const { id, rootId, chord, groupId, groupIndex } = place
     const bodyResult = this.body.freeze({ id, rootId, chord, groupId, groupIndex })
@@ -298,13 +312,21 @@ export function chord<Args extends readonly unknown[], T extends readonly unknow
   header: Group<Args, T>,
   body: Signature<[T], R, H>,
 ): Chord<Args, R, H>
-export function chord(header: Header | Group<never, readonly unknown[]>): SendChord
+export function chord<Member extends AnySignature, R, H extends ResultNode>(
+  header: Iterable<Member> & { readonly length?: never },
+  body: Signature<[ResultOf<Member>[]], R, H>,
+): Chord<ArgsOf<Member>, R, H>
+export function chord(header: Iterable<AnySignature> | Group<never, readonly unknown[]>): SendChord
 export function chord<Body extends AnySignature>(
-  header: Header | Group<never, readonly unknown[]>,
+  header: Iterable<AnySignature> | Group<never, readonly unknown[]>,
   body: Body & Untyped<Body>,
 ): Chord<readonly unknown[], ResultOf<Body>, HandleOf<Body>>
-export function chord(header: Header | Group<never, readonly unknown[]>, body?: AnySignature): unknown {
-  const members = header instanceof Group ? header.tasks : flattened([header])
-  const make = (end: AnySignature): Chord => new Chord(members[0]?.host ?? end.host, members, end)
+export function chord(
+  header: Iterable<AnySignature> | Group<never, readonly unknown[]>,
+  body?: AnySignature,
+): unknown {
+  const members: Group<never, readonly unknown[]> = header instanceof Group ? header : group(header)
+  const make = (end: AnySignature): Chord =>
+    new Chord(() => members.tasks[0]?.host ?? end.host, members, end.element)
   return body === undefined ? (end: AnySignature) => make(end).send([]) : make(body)
 }

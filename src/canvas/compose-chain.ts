@@ -1,8 +1,9 @@
 import type { ResultNode } from '../result/ports.ts'
 import { currentHost } from '../task/current-host.ts'
-import type { AnySignature, ArgsOf, HandleOf, ResultOf } from '../task/signature.ts'
+import type { AnySignature, ArgsOf, CanvasHost, HandleOf, ResultOf } from '../task/signature.ts'
 import { Signature } from '../task/signature.ts'
 import { Chain } from './chain.ts'
+import { Chord } from './chord.ts'
 import { pipe } from './pipe.ts'
 
 /**
@@ -61,5 +62,36 @@ export function chain(...tasks: readonly (AnySignature | Iterable<AnySignature>)
   const [only, ...more] = tasks
   if (only instanceof Signature && more.length === 0) return new Chain(only.host, [only.element])
   const all = tasks.flatMap((task) => (task instanceof Signature ? [task] : [...task]))
-  return all.reduce<AnySignature>(pipe, new Chain(all[0]?.host ?? currentHost(), []))
+  return inSequence(all[0]?.host ?? currentHost(), all)
+}
+
+/** The same as to put one after the other with `pipe`, but plain calls are put at the end together. */
+function inSequence(host: CanvasHost, all: readonly AnySignature[]): AnySignature {
+  let left: AnySignature = new Chain(host, [])
+  let calls: AnySignature[] = []
+  for (const { element: right } of all) {
+    if (right.subtaskType === null) {
+      calls.push(right)
+    } else {
+      left = pipe(continued(left, calls), right)
+      calls = []
+    }
+  }
+  return continued(left, calls)
+}
+
+function continued(left: AnySignature, calls: readonly AnySignature[]): AnySignature {
+  const [first, ...rest] = calls
+  if (first === undefined) return left
+  // What it becomes together depends on the first alone: after that, it ends in a call.
+  const begun = pipe(left, first)
+  if (rest.length === 0) return begun
+  if (begun instanceof Chord) {
+    const chord = begun.clone()
+    chord.body = continued(chord.body, rest)
+    return chord
+  }
+  if (!(begun instanceof Chain) || begun.tasks.at(-1)?.subtaskType !== null) return rest.reduce(pipe, begun)
+  const copies = rest.slice(0, -1).map((call) => call.clone())
+  return new Chain(begun.host, [...begun.unchained(), ...copies, ...rest.slice(-1)])
 }

@@ -40,11 +40,27 @@ export class Group<
   Args extends readonly unknown[] = never,
   T extends readonly unknown[] = unknown[],
 > extends Signature<Args, T, GroupResult<T>> {
-  tasks: readonly AnySignature[]
+  /** What is not looked at before the members are needed. */
+  #source: Iterable<AnySignature>
+  #tasks: readonly AnySignature[] | undefined
 
-  constructor(host: CanvasHost, tasks: readonly AnySignature[], options: WireOptions = {}) {
+  /** @param tasks the members; what makes them one by one is not asked for the first before they are needed. */
+  constructor(
+    host: CanvasHost | (() => CanvasHost),
+    tasks: Iterable<AnySignature>,
+    options: WireOptions = {},
+  ) {
     super(host, { task: 'celery.group', options })
-    this.tasks = tasks
+    this.#source = tasks
+  }
+
+  get tasks(): readonly AnySignature[] {
+    this.#tasks ??= Array.isArray(this.#source) ? this.#source : flattened([this.#source])
+    return this.#tasks
+  }
+
+  set tasks(tasks: readonly AnySignature[]) {
+    this.#tasks = tasks
   }
 
   override get subtaskType(): string {
@@ -102,7 +118,8 @@ export class Group<
     const { visitor } = stamping
     const stamps = this.stampsOf(stamping, outer, visitor?.onGroupStart?.(this, outer))
     this.stampLinks(stamping, stamps)
-    for (const task of this.tasks) task.stampWith(stamping, stamps)
+    if (this.#tasks === undefined) this.#source = stamped(this.#source, stamping, stamps)
+    else for (const task of this.#tasks) task.stampWith(stamping, stamps)
     visitor?.onGroupEnd?.(this, stamps)
   }
 
@@ -129,7 +146,7 @@ export class Group<
       const task = next.clone()
       if (task instanceof Group) {
         // One by one to the front: that is what turns them round.
-        stack.push(...task.tasks)
+        for (const member of task.tasks) stack.push(member)
       } else {
         results.push(task.freeze({ groupId, chord, rootId, parentId, groupIndex: tasks.length }))
         tasks.push(task)
@@ -247,8 +264,18 @@ type GroupOf<Members extends readonly AnySignature[]> = Group<ArgsOf<Members[num
 export function group<const Members extends readonly AnySignature[]>(...tasks: Members): GroupOf<Members>
 export function group<Member extends AnySignature>(tasks: Iterable<Member>): GroupOf<Member[]>
 export function group(...tasks: readonly (AnySignature | Iterable<AnySignature>)[]): Group {
-  const members = flattened(tasks)
-  return new Group(members[0]?.host ?? currentHost(), members)
+  const [only, ...more] = tasks
+  const isList = only === undefined || only instanceof Signature || Array.isArray(only) || more.length > 0
+  const made: Group = new Group(() => made.tasks[0]?.host ?? currentHost(), isList ? flattened(tasks) : only)
+  return made
+}
+
+/** Stamps members when they are made. */
+function* stamped(tasks: Iterable<AnySignature>, stamping: Stamping, stamps: Stamps): Iterable<AnySignature> {
+  for (const task of tasks) {
+    task.stampWith(stamping, stamps)
+    yield task
+  }
 }
 
 /** The signatures of an argument list that may be one list. A group stands for its members if it is all there is. */

@@ -146,15 +146,22 @@ export class Signature<
   /** In wire form; nested signatures may be objects or data. */
   options: Record<string, unknown>
   immutable: boolean
-  readonly host: CanvasHost
+  #host: CanvasHost | (() => CanvasHost)
 
-  constructor(host: CanvasHost, parts: SignatureParts) {
-    this.host = host
+  /** @param host the app, or what finds it when it is first asked for. */
+  constructor(host: CanvasHost | (() => CanvasHost), parts: SignatureParts) {
+    this.#host = host
     this.task = parts.task
     this.args = parts.args ?? []
     this.kwargs = parts.kwargs ?? {}
     this.options = { ...parts.options }
     this.immutable = parts.immutable ?? false
+  }
+
+  /** The app that it belongs to. */
+  get host(): CanvasHost {
+    if (typeof this.#host === 'function') this.#host = this.#host()
+    return this.#host
   }
 
   /** Celery's word for the kind: null for a plain task, else `chain`, `group`, `chord`. */

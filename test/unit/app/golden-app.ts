@@ -303,6 +303,9 @@ function assertAlike(actual: unknown, expected: unknown, where: string, exchange
     return
   }
   if (isRecord(expected) && isRecord(actual)) {
+    if (expected['subtask_type'] === 'chord' && isRecord(expected['kwargs'])) {
+      dropBody(expected['kwargs']['header'])
+    }
     assert.deepEqual(keysOf(actual).sort(), keysOf(expected).sort(), where)
     for (const key of keysOf(expected)) {
       if (exchange.worker && VOLATILE.has(key)) continue
@@ -313,6 +316,12 @@ function assertAlike(actual: unknown, expected: unknown, where: string, exchange
     return
   }
   assert.deepEqual(actual, expected, where)
+}
+
+/** Members of a chord that is not sent yet don't carry its body here: it is in the chord, and they get it when sent. */
+function dropBody(header: unknown): void {
+  if (!isRecord(header) || !isRecord(header['kwargs']) || !Array.isArray(header['kwargs']['tasks'])) return
+  for (const { options } of [header, ...header['kwargs']['tasks']]) delete options.chord
 }
 
 /** Options of a signature may name something as "none" or not name it: it is the same. */
