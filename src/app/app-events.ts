@@ -12,6 +12,7 @@ import { BrokerConnection } from '../messaging/connection.ts'
 import type { Exchange } from '../messaging/entity.ts'
 import { Queue } from '../messaging/entity.ts'
 import type { SerializerRegistry } from '../messaging/serialization/registry.ts'
+import type { EventFields } from '../protocol/events.ts'
 import { waitOrAbort } from '../util/abort.ts'
 import type { Clock } from '../util/clock.ts'
 import type { LamportClock } from '../util/lamport-clock.ts'
@@ -87,6 +88,16 @@ export class AppEvents {
       },
       options,
     )
+  }
+
+  /** Sends one event; settles when the broker has it. Celery: `Task.send_event`. @throws EncodeError, OperationalError. */
+  publish(
+    type: string,
+    fields: EventFields,
+    { hostname }: { readonly hostname?: string | undefined } = {},
+  ): Promise<void> {
+    const dispatcher = hostname === undefined ? this.defaultDispatcher() : this.dispatcher({ hostname })
+    return dispatcher.publish(type, fields)
   }
 
   /** What events say of workers and tasks; nothing at first. Celery: `app.events.State`. */

@@ -115,6 +115,7 @@ export class Celery implements CanvasHost, AsyncDisposable {
       ...common,
       clientName,
       replyTo,
+      events: () => this.events.defaultDispatcher(),
       prepare: ({ id, options }) =>
         options['ignore_result'] === true ? undefined : this.results.prepareSend(id),
     })

@@ -43,6 +43,8 @@ import { intervalPolicy } from './publish-retry.ts'
 import type { QueueSettings, Queues } from './queues.ts'
 import type { Routes } from './routes.ts'
 import { readRoutes } from './routes.ts'
+import type { EventSender } from './sent-event.ts'
+import { eventSender, sentEvent } from './sent-event.ts'
 
 /** The settings that publishing looks at. */
 export type PublisherSettings = QueueSettings &
@@ -54,6 +56,7 @@ export type PublisherSettings = QueueSettings &
     | 'taskCompression'
     | 'taskDefaultDeliveryMode'
     | 'taskProtocol'
+    | 'taskSendSentEvent'
     | 'taskPublishRetry'
     | 'taskPublishRetryPolicy'
     | 'publishTimeout'
@@ -70,6 +73,8 @@ export interface PublisherOptions {
   readonly serializers: SerializerRegistry
   readonly compressions: CompressionRegistry
   readonly signals: TaskSignals
+  /** Tells monitors, if the settings want it. */
+  readonly events: () => EventSender
   /** Where this client awaits results: the `reply_to` of its messages. */
   readonly replyTo: () => string
   /** Who sends, `gen<pid>@<host>`. */
@@ -90,6 +95,8 @@ interface Plan {
   readonly options: WireOptions
   /** Nothing in the options is about this call alone. */
   readonly plain: boolean
+  /** Name of the queue, as monitors are told. */
+  readonly queue: string | undefined
   /** For calls with an `eta`; undefined: their workers do the waiting. */
   readonly delay: NativeDelay | undefined
 }
@@ -198,8 +205,12 @@ export class Publisher {
       signals.beforeTaskPublish.hasReceivers ||
       signals.afterTaskPublish.hasReceivers ||
       signals.taskSent.hasReceivers
-    if (observed) return this.#sendObserved(plan, call, { task, properties, publish })
-    return this.#options.producer().publish(this.#message(plan, task, properties), publish)
+    const sent = observed
+      ? this.#sendObserved(plan, call, { task, properties, publish })
+      : this.#options.producer().publish(this.#message(plan, task, properties), publish)
+    if (!this.#settings?.taskSendSentEvent) return sent
+    const events = eventSender(plan.options, this.#options.events())
+    return sent.then(() => events.send('task-sent', sentEvent(call, task, plan.queue, publish.target)))
   }
 
   #delayed({ publish, delay }: Plan, eta: Date | string, now: number): PublishOptions {
@@ -339,6 +350,7 @@ function makePlan(
     properties: { ...defaultPriority(routed, call), ...readProperties(options) },
     options,
     plain: isPlain(options),
+    queue: queue?.name,
     delay: isPlain(options) ? undefined : nativeDelay(routed, queues(), settings),
   }
 }

@@ -71,6 +71,8 @@ export interface UserCallOptions {
   readonly replyTo?: string | undefined
   readonly argsrepr?: string | undefined
   readonly kwargsrepr?: string | undefined
+  /** Sends the event `task-sent`, if the setting `taskSendSentEvent` is on. Default: the app's, `gen<pid>@<host>`. */
+  readonly eventDispatcher?: object | undefined
 }
 
 /** No options at all; the same object every time, so that it is recognised. */

@@ -109,6 +109,11 @@ export class TaskSelf implements TaskContext {
     return retry
   }
 
+  sendEvent(type: string, fields: Readonly<Record<string, unknown>> = {}): Promise<void> {
+    const { id, hostname } = this.request
+    return this.host.events.publish(type, { uuid: id, ...fields }, { hostname })
+  }
+
   async updateState(
     state: string,
     meta: unknown = null,

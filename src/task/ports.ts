@@ -44,6 +44,19 @@ export interface TaskLookup {
   get(name: string): RegisteredTask | undefined
 }
 
+/** Sends events to whoever watches. */
+export interface TaskEventSender {
+  /**
+   * Settles when the broker has it.
+   * @param options `hostname`: whom it is from; default: this process as a client.
+   */
+  publish(
+    type: string,
+    fields: Readonly<Record<string, unknown>>,
+    options: { readonly hostname?: string | undefined },
+  ): Promise<void>
+}
+
 /** See the module's description. */
 export interface TaskHost {
   /** The settings as they are now: one object until a setting changes, then another. */
@@ -57,6 +70,7 @@ export interface TaskHost {
   readonly logger: Logger
   /** Id of this process as a client, its `reply_to`. Celery: `thread_oid`. */
   readonly oid: string
+  readonly events: TaskEventSender
   /**
    * Tells the result backend, routes, encodes and publishes; settles when the broker has the message. Messages leave in
    * the order of these calls. Celery: `on_task_call`, `send_task_message`.
@@ -159,6 +173,12 @@ export interface TaskContext {
    * Rejects with `error`, else `MaxRetriesExceededError`, when no attempt is left.
    */
   retry(options?: RetryOptions): Promise<Error>
+  /**
+   * Tells monitors something: `await self.sendEvent('task-progress', { percent: 50 })`. The event gets the id of the
+   * task; it is sent whether or not the worker sends events about tasks. Celery: `send_event`.
+   * @throws EncodeError, OperationalError.
+   */
+  sendEvent(type: string, fields?: Readonly<Record<string, unknown>>): Promise<void>
   /** Stores a state of your own for the running task (or for `taskId`). */
   updateState(state: string, meta?: unknown, options?: { readonly taskId?: string }): Promise<void>
 }

@@ -43,6 +43,9 @@ export class RecordingHost implements CanvasHost {
   readonly tasks = new TaskRegistry()
   readonly signals = createTaskSignals(silentLogger)
   readonly oid = 'oid'
+  readonly events = {
+    publish: async (...event: readonly unknown[]): Promise<void> => void this.journal.push(['event', ...event]),
+  }
   readonly backend = new JournalingBackend(this.journal, this.clock)
   readonly results: ResultStore
   readonly resultContext: CanvasHost['resultContext']
