@@ -53,6 +53,8 @@ import { AppModules } from './app-modules.ts'
 import type { AppOptions, UserAppOptions } from './app-options.ts'
 import { normalizeAppOptions } from './app-options.ts'
 import { AppResults } from './app-results.ts'
+import type { PeriodicTaskOptions, PeriodicTaskSchedule } from './app-schedule.ts'
+import { AppSchedule } from './app-schedule.ts'
 import type { AppSignals } from './app-signals.ts'
 import { createAppSignals } from './app-signals.ts'
 import type { AppSteps } from './app-steps.ts'
@@ -95,6 +97,7 @@ export class Celery implements CanvasHost, AsyncDisposable {
   /** What workers and clients tell those who watch. Celery: `app.events`. */
   readonly events: AppEvents
   readonly #results: AppResults
+  readonly #schedule: AppSchedule
   readonly #execution: AppExecution
   readonly #modules: AppModules
 
@@ -105,6 +108,7 @@ export class Celery implements CanvasHost, AsyncDisposable {
     this.clock = this.#options.clock ?? systemClock
     this.signals = createAppSignals(this.logger)
     this.conf = this.#configuration()
+    this.#schedule = new AppSchedule(this.conf, this.logger)
     this.#tasks = new AppTasks(this, this.#options.strictTyping)
     const { conf, logger, clock, signals, serializers, compressions } = this
     const settings = (): Settings => this.settings
@@ -218,6 +222,18 @@ export class Celery implements CanvasHost, AsyncDisposable {
     const { args = [], immutable = false, ...rest } = parts
     const { kwargs = {}, options } = readCall([args, rest])
     return new Signature(this, { task: name, args, kwargs, options, immutable })
+  }
+
+  /**
+   * Adds an entry to `beatSchedule`: `app.addPeriodicTask(30, add.s(2, 2), { name: 'add every half minute' })`.
+   * @returns its name; without one given, that is the call as it would be written. Celery: `add_periodic_task`.
+   */
+  addPeriodicTask(
+    schedule: PeriodicTaskSchedule,
+    task: AnySignature | { s(...args: never[]): AnySignature },
+    options: PeriodicTaskOptions = {},
+  ): string {
+    return this.#schedule.add(schedule, task, options)
   }
 
   /** The result of a call, by its id. Celery: `app.AsyncResult`. */
@@ -402,7 +418,10 @@ export class Celery implements CanvasHost, AsyncDisposable {
     const conf = new Configuration(settings, {
       useDefaultModule: useDefaultConfigModule,
       beforeLoad: () => void onConfigure.sendAtOnce({ sender: this }),
-      afterLoad: () => void onAfterConfigure.sendAtOnce({ sender: this, source: conf }),
+      afterLoad: () => {
+        this.#schedule.configured()
+        void onAfterConfigure.sendAtOnce({ sender: this, source: conf })
+      },
     })
     if (configSource !== undefined) conf.configFromObject(configSource, { namespace })
     return conf

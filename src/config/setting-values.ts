@@ -10,18 +10,30 @@ export interface ScheduleValue {
   isDue(lastRun: Date, now: Date): unknown
 }
 
-/** One entry of `beatSchedule`. */
-export interface BeatScheduleEntry {
+/** A call of a task as a thing, such as `add.s(2, 2)` or a chain. */
+export interface SignatureValue {
   /** Name of the task. */
   readonly task: string
-  /** When it runs: every so many seconds, every `'5m'`, `{ minutes: 5 }`, or a schedule such as `crontab(…)`. */
-  readonly schedule: Duration | ScheduleValue
+  send(...call: never[]): unknown
+}
+
+/** One entry of `beatSchedule`. */
+export interface BeatScheduleEntry {
+  /** Name of the task; or a signature, of a chain, say. */
+  readonly task: string | SignatureValue
+  /**
+   * When it runs: every so many seconds, every `'5m'`, `{ minutes: 5 }`, or a schedule such as `crontab(…)`; as data
+   * `{ every: 30 }`, `{ crontab: '0 4 * * *' }` or `{ solar: ['sunset', 51.5, -0.1] }`.
+   */
+  readonly schedule: Duration | ScheduleValue | Readonly<Record<string, unknown>>
   readonly args?: readonly unknown[]
   readonly kwargs?: Readonly<Record<string, unknown>>
   /** Options of `applyAsync`, such as `queue` or `expires`. */
   readonly options?: Readonly<Record<string, unknown>>
   /** Whether the times of an interval are rounded to its unit: every hour on the hour. */
   readonly relative?: boolean
+  /** False: it rests. Default true. */
+  readonly enabled?: boolean
 }
 
 /** How often, and after how many seconds, something is tried again. */

@@ -88,13 +88,22 @@ export class Crontab implements Schedule {
     )
   }
 
+  /** As plain data, for stores and configuration files; see `ScheduleData`. */
+  toJSON(): { readonly crontab: string } {
+    const lines = this.#written().map((field) => (typeof field === 'object' ? [...field].join(',') : field))
+    return { crontab: lines.join(' ') }
+  }
+
   /** As Celery shows it: `<crontab: 0 4 * * * (m/h/dM/MY/d)>`. */
   toString(): string {
-    const { minute = '*', hour = '*', dayOfMonth = '*', monthOfYear = '*', dayOfWeek = '*' } = this.#fields
-    const shown = [minute, hour, dayOfMonth, monthOfYear, dayOfWeek].map((field) =>
-      typeof field === 'object' ? repr(field) : String(field),
-    )
+    const shown = this.#written().map((field) => (typeof field === 'object' ? repr(field) : field))
     return `<crontab: ${shown.join(' ')} (m/h/dM/MY/d)>`
+  }
+
+  /** The fields as they were given, in the order of a line of crontab(5). */
+  #written(): CronField[] {
+    const { minute = '*', hour = '*', dayOfMonth = '*', monthOfYear = '*', dayOfWeek = '*' } = this.#fields
+    return [minute, hour, dayOfMonth, monthOfYear, dayOfWeek]
   }
 
   /**

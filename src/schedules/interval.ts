@@ -56,6 +56,11 @@ export class Interval implements Schedule {
     return other instanceof Interval && other.seconds === this.seconds && other.relative === this.relative
   }
 
+  /** As plain data, for stores and configuration files; see `ScheduleData`. */
+  toJSON(): { readonly every: number; readonly relative: boolean } {
+    return { every: this.seconds, relative: this.relative }
+  }
+
   /** As Celery shows it: `<freq: 30.00 seconds>`. */
   toString(): string {
     return `<freq: ${this.humanSeconds}>`

@@ -99,10 +99,20 @@ export class Solar implements Schedule {
     return other instanceof Solar && other.toString() === this.toString()
   }
 
+  /** As plain data, for stores and configuration files; see `ScheduleData`. */
+  toJSON(): { readonly solar: readonly [event: SolarEvent, latitude: number, longitude: number] } {
+    return { solar: [this.event, this.latitude, this.longitude] }
+  }
+
   /** As Celery shows it: `<solar: sunset at latitude 51.5, longitude: -0.1>`. */
   toString(): string {
     return `<solar: ${this.event} at latitude ${this.latitude}, longitude: ${this.longitude}>`
   }
+}
+
+/** Whether it is the name of an event. */
+export function isSolarEvent(value: unknown): value is SolarEvent {
+  return EVENTS.some((event) => event === value)
 }
 
 /** A schedule of the sun: `solar('sunset', -37.81753, 144.96715)`. @throws RangeError; see `Solar`. */
