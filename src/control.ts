@@ -1,7 +1,5 @@
 /** Remote control: commands to workers that run, and what they answer. */
 export type { UserCommandOptions, UserRequestOptions } from './control/broadcast-options.ts'
-export type { ArgumentKind, CommandArgument, CommandInfo, CommandKind } from './control/commands.ts'
-export { COMMANDS } from './control/commands.ts'
 export type { AddConsumerOptions, Answers, RevokeOptions, TimeLimitOptions } from './control/control.ts'
 export { Control } from './control/control.ts'
 export type { ByNode } from './control/inspect.ts'

@@ -7,11 +7,14 @@ import { CELERY_VERSION, versionBanner } from '../util/version.ts'
 import { callCommand } from './call.ts'
 import type { CliIo, GlobalOptions } from './cli-context.ts'
 import { CliContext } from './cli-context.ts'
+import { controlCommand } from './control.ts'
 import { CliError, EXIT } from './exit-code.ts'
+import { inspectCommand } from './inspect.ts'
 import { addOption, environmentNote, settleOptions } from './options.ts'
 import { purgeCommand } from './purge.ts'
 import { reportCommand } from './report.ts'
 import { resultCommand } from './result.ts'
+import { statusCommand } from './status.ts'
 import { workerCommand } from './worker.ts'
 
 /**
@@ -60,7 +63,15 @@ Options of the program stand before the command:
   $ celery -A tasks call tasks.add --args '[4, 4]'
 ${environmentNote(program)}`,
   )
-  for (const declare of [workerCommand, callCommand, resultCommand, purgeCommand, reportCommand]) {
+  const commands = [
+    workerCommand,
+    inspectCommand,
+    controlCommand,
+    statusCommand,
+    callCommand,
+    resultCommand,
+  ]
+  for (const declare of [...commands, purgeCommand, reportCommand]) {
     program.addCommand(declare(contextOf))
   }
   for (const command of [program, ...program.commands]) prepare(command, io)
