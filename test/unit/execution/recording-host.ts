@@ -44,7 +44,8 @@ export class RecordingHost implements CanvasHost {
   readonly signals = createTaskSignals(silentLogger)
   readonly oid = 'oid'
   readonly events = {
-    publish: async (...event: readonly unknown[]): Promise<void> => void this.journal.push(['event', ...event]),
+    publish: async (...event: readonly unknown[]): Promise<void> =>
+      void this.journal.push(['event', ...event]),
   }
   readonly backend = new JournalingBackend(this.journal, this.clock)
   readonly results: ResultStore
