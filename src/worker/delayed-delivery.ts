@@ -33,7 +33,27 @@ export interface DelayedDeliveryContext {
   readonly retry?: IntervalPolicy
 }
 
+/** What delayed delivery needs of the app. */
+export interface DelayedDeliveryApp {
+  delayedDelivery(options: {
+    readonly select: readonly string[]
+    readonly exclude: readonly string[]
+  }): DelayedDeliveryPlan | undefined
+  resolveTransport(url: string): Promise<Transport>
+}
+
 const RETRY: IntervalPolicy = { start: 1000, step: 2000, max: 30_000, maxRetries: 3 }
+
+/** Sets delayed delivery up for the queues that a worker consumes, if the app has any that need it. */
+export async function startDelayedDelivery(
+  app: DelayedDeliveryApp,
+  { queues, excludeQueues }: { readonly queues: readonly string[]; readonly excludeQueues: readonly string[] },
+  context: Omit<DelayedDeliveryContext, 'resolve'>,
+): Promise<void> {
+  const plan = app.delayedDelivery({ select: queues, exclude: excludeQueues })
+  if (plan === undefined || context.signal.aborted) return
+  await setUpDelayedDelivery(plan, { ...context, resolve: (url) => app.resolveTransport(url) })
+}
 
 /**
  * Declares it on all brokers. What goes wrong is logged, and the worker runs all the same: its tasks then wait with it

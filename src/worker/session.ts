@@ -1,5 +1,5 @@
 import type { DeliveryTag } from '../messaging/message.ts'
-import type { Channel, TransportConnection } from '../messaging/transport.ts'
+import type { Channel, Postponed, TransportConnection } from '../messaging/transport.ts'
 import { Coalescer } from '../util/coalescer.ts'
 import type { Logger } from '../util/logger.ts'
 import type { Settlement } from './settlement.ts'
@@ -15,6 +15,7 @@ export class Session {
   readonly channel: Channel
   readonly #logger: Logger
   readonly #settlements: Coalescer<readonly [DeliveryTag, Settlement]>
+  readonly #postponements: Coalescer<Postponed>
   readonly #sending = new Set<Promise<void>>()
   readonly #abandoned = Promise.withResolvers<undefined>()
   /** Settles when no message can come any more, with the reason if there is one. */
@@ -27,6 +28,7 @@ export class Session {
     this.channel = channel
     this.#logger = logger
     this.#settlements = new Coalescer((items) => this.#send(items))
+    this.#postponements = new Coalescer((items) => this.#sendPostponed(items))
     this.gone = Promise.race([connection.closed, channel.closed, this.#abandoned.promise])
   }
 
@@ -40,9 +42,17 @@ export class Session {
     if (!this.lost) this.#settlements.add([tag, settlement])
   }
 
+  /** Has the broker keep a message until it is due, whoever gets it then. Answers whether it can. */
+  postpone(tag: DeliveryTag, until: number): boolean {
+    if (this.lost || this.channel.postpone === undefined) return false
+    this.#postponements.add({ tag, until })
+    return true
+  }
+
   /** Settles when the broker was told everything. */
   async drain(): Promise<void> {
     this.#settlements.flushNow()
+    this.#postponements.flushNow()
     while (this.#sending.size > 0) await Promise.all(this.#sending)
   }
 
@@ -60,7 +70,12 @@ export class Session {
     }
   }
 
-  #track(sent: Promise<void>, what: Settlement, count: number): void {
+  #sendPostponed(items: readonly Postponed[]): void {
+    const sent = this.lost ? undefined : this.channel.postpone?.(items)
+    if (sent !== undefined) this.#track(sent, 'postpone', items.length)
+  }
+
+  #track(sent: Promise<void>, what: Settlement | 'postpone', count: number): void {
     const tracked = sent
       .catch((error: unknown) => {
         // The broker still has them and will deliver them again: worth a line, no reason to stop.

@@ -1,7 +1,6 @@
 import { NotRegistered, WorkerLostError } from '../errors.ts'
 import type { TaskJob } from '../execution/job.ts'
 import type { Delivery } from '../messaging/message.ts'
-import type { Transport } from '../messaging/transport.ts'
 import type { Pool } from '../pool/pool.ts'
 import { workerDirect } from '../routing/worker-direct.ts'
 import { HeapTimer } from '../util/heap-timer.ts'
@@ -11,7 +10,8 @@ import type { CommandState } from './commands/command-state.ts'
 import type { ConsumedQueue } from './consumer.ts'
 import { Consumer } from './consumer.ts'
 import { DeadLetters } from './dead-letters.ts'
-import { setUpDelayedDelivery } from './delayed-delivery.ts'
+import { startDelayedDelivery } from './delayed-delivery.ts'
+import { postponedUntil } from './far-etas.ts'
 import { prefetchCount } from './prefetch.ts'
 import { RateLimits } from './rate-limits.ts'
 import { Request, type RequestHost, requestKey } from './request.ts'
@@ -194,7 +194,8 @@ export class Worker {
     this.control.start(this.#commandState(pool, consumer))
     if (this.options.purge) await this.app.purge(this.options.queues)
     await consumer.start()
-    await this.#setUpDelayedDelivery()
+    const { signal } = this.#leaving
+    await startDelayedDelivery(this.app, this.options, { logger: this.#logger, signal })
     if (this.#stopping) return
     consumer.failed.catch((error: unknown) => this.#giveUp(error))
     if (consumer.broker !== undefined) {
@@ -206,15 +207,6 @@ export class Worker {
     if (this.#stopping) return
     this.#logger.info(`${this.hostname} ready.`)
     await signals.workerReady.send({ sender: this })
-  }
-
-  async #setUpDelayedDelivery(): Promise<void> {
-    const { app } = this
-    const { queues: select, excludeQueues: exclude } = this.options
-    const plan = app.delayedDelivery({ select, exclude })
-    if (plan === undefined || this.#stopping) return
-    const resolve = (url: string): Promise<Transport> => app.resolveTransport(url)
-    await setUpDelayedDelivery(plan, { resolve, logger: this.#logger, signal: this.#leaving.signal })
   }
 
   /**
@@ -368,17 +360,17 @@ export class Worker {
       void this.#refuse(delivery, session, { reason: 'too-often', detail, headers })
       return
     }
+    const until = postponedUntil(subject.eta, Date.now())
+    if (until !== undefined && session.postpone(delivery.tag, until)) return
     const request = new Request(host, subject, delivery, session)
     host.observers.received(request)
     request.admit()
   }
 
-  /** Quorum queues count deliveries; who restarts after each crash has no other way to tell. */
-  #isWornOut({ headers }: Delivery): boolean {
+  /** Brokers that count deliveries tell what killed whole workers; who restarts after a crash has no other way. */
+  #isWornOut({ deliveryCount }: Delivery): boolean {
     const { maxDeliveries } = this.options
-    if (maxDeliveries === undefined) return false
-    const before = headers['x-delivery-count']
-    return typeof before === 'number' && before >= maxDeliveries
+    return maxDeliveries !== undefined && deliveryCount !== undefined && deliveryCount >= maxDeliveries
   }
 
   /** A message that nobody can run: kept with the reason, and its sender is told if it was a task. */
