@@ -1,4 +1,5 @@
 import type { ControlRequest } from '../../protocol/control.ts'
+import { pythonString } from '../../util/python-string.ts'
 import { repr } from '../../util/repr.ts'
 import type { Command } from '../commands/command.ts'
 import { CommandArguments } from '../commands/command-arguments.ts'
@@ -15,7 +16,7 @@ export async function runCommand(request: ControlRequest, state: CommandState): 
   const command = findCommand(method)
   if (command === undefined) {
     logger.error(`No such method: ${method}`)
-    return { error: `KeyError(${repr(method)})` }
+    return { error: `KeyError(${pythonString(method)})` }
   }
   try {
     checkRequired(command, request.arguments)
@@ -44,5 +45,5 @@ function checkRequired({ name, required }: Command, given: Readonly<Record<strin
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return repr(error)
   const { name, message } = error
-  return `${name === 'RangeError' ? 'ValueError' : name}(${repr(message)})`
+  return `${name === 'RangeError' ? 'ValueError' : name}(${pythonString(message)})`
 }
