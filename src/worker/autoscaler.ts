@@ -92,7 +92,16 @@ export class Autoscaler {
    * Sets other bounds; the pool is brought between them at once. Celery: `update`, the remote command `autoscale`.
    * @throws RangeError when they cannot be.
    */
-  update(max: number = this.#max, min: number = this.#min): { readonly max: number; readonly min: number } {
+  update({
+    max = this.#max,
+    min = this.#min,
+  }: {
+    readonly max?: number | undefined
+    readonly min?: number | undefined
+  }): {
+    readonly max: number
+    readonly min: number
+  } {
     if (!Number.isInteger(max) || !Number.isInteger(min) || max < 1 || min < 0 || max < min) {
       throw new RangeError(`autoscale: cannot keep the pool between ${min} and ${max}`)
     }

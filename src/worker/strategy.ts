@@ -1,4 +1,5 @@
 import { InvalidTaskError, SerializationError } from '../errors.ts'
+import type { TaskJob } from '../execution/job.ts'
 import type { Delivery } from '../messaging/message.ts'
 import { type LegacyTask, readLegacyTask } from '../protocol/task-body.ts'
 import { readTaskHeaders, type TaskHeaders, taskTime } from '../protocol/task-headers.ts'
@@ -76,21 +77,10 @@ function readTask(
   }
   const limits = options.timeLimits.get(task.name) ?? task.options
   const naiveOffset = legacy?.utc === true ? undefined : options.naiveOffset
-  const compression = delivery.headers['compression']
   return {
     runnable: true,
     subject: {
-      job: {
-        headers,
-        properties: delivery.properties,
-        compression: typeof compression === 'string' ? compression : undefined,
-        body: delivery.body,
-        exchange: delivery.exchange,
-        routingKey: delivery.routingKey,
-        redelivered: delivery.redelivered,
-        hostname: options.hostname,
-        wantRepr: options.wantRepr(),
-      },
+      job: deliveredJob(delivery, headers, { hostname: options.hostname, wantRepr: options.wantRepr() }),
       policy: task.options,
       sendsEvents: task.options.sendEvents,
       timeLimit: headers.timeLimit ?? limits.timeLimit ?? options.timeLimit,
@@ -98,6 +88,26 @@ function readTask(
       eta: headers.eta === undefined ? undefined : taskTime(headers.eta, 'eta', naiveOffset),
       expires: headers.expires === undefined ? undefined : taskTime(headers.expires, 'expires', naiveOffset),
     },
+  }
+}
+
+/** The job that a delivery is for a pool. */
+export function deliveredJob(
+  delivery: Delivery,
+  headers: TaskHeaders,
+  { hostname, wantRepr }: Pick<TaskJob, 'hostname' | 'wantRepr'>,
+): TaskJob {
+  const compression = delivery.headers['compression']
+  return {
+    headers,
+    properties: delivery.properties,
+    compression: typeof compression === 'string' ? compression : undefined,
+    body: delivery.body,
+    exchange: delivery.exchange,
+    routingKey: delivery.routingKey,
+    redelivered: delivery.redelivered,
+    hostname,
+    wantRepr,
   }
 }
 

@@ -1,5 +1,4 @@
 import { NotRegistered, WorkerLostError } from '../errors.ts'
-import type { TaskJob } from '../execution/job.ts'
 import type { Delivery } from '../messaging/message.ts'
 import type { Pool } from '../pool/pool.ts'
 import { workerDirect } from '../routing/worker-direct.ts'
@@ -17,7 +16,7 @@ import { RateLimits } from './rate-limits.ts'
 import { Request, type RequestHost, requestKey } from './request.ts'
 import { Revokes } from './revokes.ts'
 import type { Session } from './session.ts'
-import { readDelivery, type StrategyOptions, type TimeLimits, type Unrunnable } from './strategy.ts'
+import { deliveredJob, readDelivery, type StrategyOptions, type TimeLimits, type Unrunnable } from './strategy.ts'
 import { TaskLog } from './task-log.ts'
 import { TaskObservers } from './task-observer.ts'
 import { TaskSignalsObserver } from './task-signals-observer.ts'
@@ -279,6 +278,12 @@ export class Worker {
       logger,
     })
     this.#autoscaler?.start()
+    const { hooks } = this.control
+    if (this.#autoscaler !== undefined) hooks.autoscaler = this.#autoscaler
+    hooks.info = () => ({
+      ...(this.#autoscaler === undefined ? {} : { autoscaler: this.#autoscaler.info() }),
+      ...this.#steps?.info(),
+    })
     this.#steps = await createWorkerSteps({
       steps: app.steps,
       agent: options.agent,
@@ -379,7 +384,7 @@ export class Worker {
     this.observers.refused(delivery, problem)
     this.#logger.error(`${detail}\nThe message of queue ${delivery.queue} is refused (${reason}).`)
     if (headers !== undefined && (reason === 'unknown-task' || reason === 'too-often')) {
-      const job = { ...jobOf(delivery, this.hostname), headers }
+      const job = deliveredJob(delivery, headers, { hostname: this.hostname, wantRepr: false })
       const failure =
         reason === 'unknown-task' ? new NotRegistered(headers.task) : new WorkerLostError(detail)
       await this.app.recorder.fail(job, failure).catch((error: unknown) => {
@@ -470,19 +475,5 @@ export class Worker {
         )
       },
     }
-  }
-}
-
-function jobOf(delivery: Delivery, hostname: string): Omit<TaskJob, 'headers'> {
-  const compression = delivery.headers['compression']
-  return {
-    properties: delivery.properties,
-    compression: typeof compression === 'string' ? compression : undefined,
-    body: delivery.body,
-    exchange: delivery.exchange,
-    routingKey: delivery.routingKey,
-    redelivered: delivery.redelivered,
-    hostname,
-    wantRepr: false,
   }
 }

@@ -38,6 +38,8 @@ export interface ControlHooks {
       readonly min: number
     }
   }
+  /** What parts of the worker say of themselves, for `stats`. */
+  info?: () => Readonly<Record<string, unknown>>
 }
 
 /** The worker, as commands of remote control see it. Celery: `state` of a command. */

@@ -14,6 +14,7 @@ export function workerStats(state: CommandState): Record<string, unknown> {
     broker: brokerStats(state),
     prefetch_count: state.prefetchCount(),
     rusage: resourceUsage(),
+    ...state.hooks.info?.(),
   }
 }
 

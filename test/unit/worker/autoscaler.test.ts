@@ -82,9 +82,9 @@ test('other bounds count at once, and are told to whoever prefetches [7-042, 6-1
   const { pool, load, autoscaler } = setup({ max: 4, min: 1 })
   load.quantity = 4
   autoscaler.maybeScale()
-  assert.deepEqual(autoscaler.update(2), { max: 2, min: 1 })
+  assert.deepEqual(autoscaler.update({ max: 2 }), { max: 2, min: 1 })
   assert.equal(pool.size, 2)
-  assert.deepEqual(autoscaler.update(8, 6), { max: 8, min: 6 })
+  assert.deepEqual(autoscaler.update({ max: 8, min: 6 }), { max: 8, min: 6 })
   assert.deepEqual(autoscaler.info(), { max: 8, min: 6, current: 6, qty: 4 })
   assert.equal(load.changes, 2)
   for (const [max, min] of [
@@ -92,7 +92,7 @@ test('other bounds count at once, and are told to whoever prefetches [7-042, 6-1
     [0, 0],
     [2.5, 1],
   ]) {
-    assert.throws(() => autoscaler.update(max, min), /cannot keep the pool between/)
+    assert.throws(() => autoscaler.update({ max, min }), /cannot keep the pool between/)
   }
   assert.equal(autoscaler.max, 8)
 })
