@@ -47,7 +47,10 @@ const RETRY: IntervalPolicy = { start: 1000, step: 2000, max: 30_000, maxRetries
 /** Sets delayed delivery up for the queues that a worker consumes, if the app has any that need it. */
 export async function startDelayedDelivery(
   app: DelayedDeliveryApp,
-  { queues, excludeQueues }: { readonly queues: readonly string[]; readonly excludeQueues: readonly string[] },
+  {
+    queues,
+    excludeQueues,
+  }: { readonly queues: readonly string[]; readonly excludeQueues: readonly string[] },
   context: Omit<DelayedDeliveryContext, 'resolve'>,
 ): Promise<void> {
   const plan = app.delayedDelivery({ select: queues, exclude: excludeQueues })
