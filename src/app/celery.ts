@@ -42,6 +42,7 @@ import { systemClock } from '../util/clock.ts'
 import { LamportClock } from '../util/lamport-clock.ts'
 import type { Logger } from '../util/logger.ts'
 import { StreamLogger } from '../util/logger.ts'
+import { SwitchLogger } from '../util/switch-logger.ts'
 import { type Timezone, timezone } from '../util/timezone.ts'
 import { uuid } from '../util/uuid.ts'
 import type { DelayedDelivery, QueueSelection } from './app-amqp.ts'
@@ -49,6 +50,7 @@ import { AppAmqp } from './app-amqp.ts'
 import { createControl } from './app-control.ts'
 import { AppEvents } from './app-events.ts'
 import { AppExecution } from './app-execution.ts'
+import { AppLog } from './app-log.ts'
 import { AppModules } from './app-modules.ts'
 import type { AppOptions, UserAppOptions } from './app-options.ts'
 import { normalizeAppOptions } from './app-options.ts'
@@ -92,6 +94,8 @@ export class Celery implements CanvasHost, AsyncDisposable {
   readonly #tasks: AppTasks
   /** Its broker and its queues. Celery: `app.amqp`. */
   readonly amqp: AppAmqp
+  /** Where its lines go, and how they look. Celery: `app.log`. */
+  readonly log: AppLog
   /** Commands to workers that run. Celery: `app.control`. */
   readonly control: Control
   /** What workers and clients tell those who watch. Celery: `app.events`. */
@@ -104,7 +108,8 @@ export class Celery implements CanvasHost, AsyncDisposable {
   constructor(main?: string, options: UserAppOptions = {}) {
     this.#options = normalizeAppOptions(options)
     this.main = main
-    this.logger = this.#options.logger ?? new StreamLogger('celery')
+    const logging = SwitchLogger.to(this.#options.logger ?? new StreamLogger('celery'))
+    this.logger = logging
     this.clock = this.#options.clock ?? systemClock
     this.signals = createAppSignals(this.logger)
     this.conf = this.#configuration()
@@ -123,6 +128,8 @@ export class Celery implements CanvasHost, AsyncDisposable {
       prepare: ({ id, options }) =>
         options['ignore_result'] === true ? undefined : this.results.prepareSend(id),
     })
+    const isCustom = this.#options.logger !== undefined
+    this.log = new AppLog({ logger: logging, isCustom, settings, signals })
     const openChannel = (): Promise<Channel> => this.amqp.broker.openChannel()
     this.control = createControl(this)
     this.events = new AppEvents({

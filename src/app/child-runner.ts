@@ -25,6 +25,7 @@ async function load(init: unknown): Promise<{ readonly host: ExecutionHost; clos
   }
   const { app } = await findApp(init['app'])
   if (isPlainObject(init['settings'])) app.conf.update(init['settings'])
+  await app.log.setupChild(process.env)
   await app.loadModules()
   const { workerProcessInit, workerProcessShutdown } = app.signals
   await workerProcessInit.send({ sender: undefined })
@@ -33,6 +34,7 @@ async function load(init: unknown): Promise<{ readonly host: ExecutionHost; clos
     close: async () => {
       await workerProcessShutdown.send({ sender: undefined, pid: process.pid, exitcode: 0 })
       await app.close()
+      app.log.close()
     },
   }
 }

@@ -1,6 +1,7 @@
 /** The command line as a process: its streams, its warnings, its end. */
 
 import { createInterface } from 'node:readline/promises'
+import { writeDirectly } from '../app/output-redirect.ts'
 import type { CliIo } from './cli-context.ts'
 import { runProgram } from './program.ts'
 
@@ -14,8 +15,8 @@ export async function main(argv: readonly string[]): Promise<void> {
 
 function processIo(): CliIo {
   return {
-    out: (text) => void process.stdout.write(text),
-    err: (text) => void process.stderr.write(text),
+    out: (text) => writeDirectly(process.stdout, text),
+    err: (text) => writeDirectly(process.stderr, text),
     environment: process.env,
     outIsTerminal: process.stdout.isTTY ?? false,
     errIsTerminal: process.stderr.isTTY ?? false,

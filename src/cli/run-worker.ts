@@ -25,7 +25,7 @@ import { createPidfile } from './pidfile.ts'
 import { dropPrivileges } from './privileges.ts'
 import { checkPrivileges, installSignals, processReport, replaceProcess } from './process.ts'
 import { Shutdown } from './shutdown.ts'
-import { WorkerLog } from './worker-log.ts'
+import { setUpWorkerLog } from './worker-log.ts'
 
 /** Options of `celery worker`. */
 export interface WorkerCommandOptions {
@@ -91,14 +91,14 @@ export async function runWorker(
   const pidfile = filePath(options.pidfile ?? settings.workerPidfile, hostname)
   const removePidfile =
     pidfile === undefined ? undefined : createPidfile(pidfile, (text) => context.io.err(`${text}\n`))
-  const log = new WorkerLog(context, settings, options.loglevel, logfile)
+  const logger = await setUpWorkerLog(context, found.app, options.loglevel, logfile)
   let again = false
   try {
-    for (const text of warningsAtStart(context, conf, options)) log.logger.warn(text)
-    again = await serve(context, found, options, { hostname, logger: log.logger })
+    for (const text of warningsAtStart(context, conf, options)) logger.warn(text)
+    again = await serve(context, found, options, { hostname, logger })
   } finally {
     removePidfile?.()
-    log.close()
+    found.app.log.close()
   }
   if (again) {
     await context.close()

@@ -1,38 +1,27 @@
-import type { Settings } from '../config/settings.ts'
+import path from 'node:path'
+import type { Celery } from '../app/celery.ts'
 import type { Logger, LogLevel } from '../util/logger.ts'
-import { StreamLogger } from '../util/logger.ts'
 import type { CliContext } from './cli-context.ts'
-import { LogFile } from './log-file.ts'
-import { compileLogFormat } from './log-format.ts'
 
-/** The log of a long-running program: to a file, or to standard error. */
-export class WorkerLog {
-  readonly logger: Logger
-  readonly #file: LogFile | undefined
-
-  /**
-   * Level and file are put into the environment as well (`CELERY_LOG_LEVEL`, `CELERY_LOG_FILE`), where child processes
-   * find them.
-   *
-   * @param file with its `%n` and the like filled in; undefined: standard error.
-   * @throws CliError when the file can't be written, ImproperlyConfigured when the format can't be understood.
-   */
-  constructor(context: CliContext, settings: Settings, level: LogLevel, file: string | undefined) {
-    const { io, options } = context
-    this.#file = file === undefined ? undefined : new LogFile(file)
-    // As in Celery: colours are for terminals, even if the setting is true.
-    const color = options.color && settings.workerLogColor !== false && file === undefined && io.errIsTerminal
-    this.logger = new StreamLogger('celery', {
-      level,
-      format: compileLogFormat({ format: settings.workerLogFormat, processName: 'MainProcess', color }),
-      write: (text) => (this.#file === undefined ? io.err(text) : this.#file.write(text)),
-    })
-    io.environment['CELERY_LOG_LEVEL'] = level
-    io.environment['CELERY_LOG_FILE'] = this.#file?.path ?? ''
-  }
-
-  /** Writes what is waiting, and closes the file. */
-  close(): void {
-    this.#file?.close()
-  }
+/**
+ * Sets up the log of a long-running program: to a file, or to standard error. Level, file and colours are put into the
+ * environment as well, where the processes of its pool find them.
+ *
+ * @param file with its `%n` and the like filled in; undefined: standard error.
+ * @throws ImproperlyConfigured when the file cannot be written or the format cannot be understood.
+ */
+export async function setUpWorkerLog(
+  { io, options }: CliContext,
+  app: Celery,
+  loglevel: LogLevel,
+  file: string | undefined,
+): Promise<Logger> {
+  const logfile = file === undefined ? undefined : path.resolve(file)
+  // As in Celery: colours are for terminals, even if the setting is true.
+  const colorize =
+    options.color && app.conf.workerLogColor !== false && file === undefined && io.errIsTerminal
+  io.environment['CELERY_LOG_LEVEL'] = loglevel
+  io.environment['CELERY_LOG_FILE'] = logfile ?? ''
+  io.environment['CELERY_LOG_COLOR'] = colorize ? '1' : ''
+  return app.log.setup({ loglevel, logfile, colorize, write: io.err })
 }

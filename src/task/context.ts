@@ -15,6 +15,7 @@ import { executionOptions } from './request.ts'
 import { resultRequest } from './result-request.ts'
 import type { AnySignature, CanvasHost } from './signature.ts'
 import { Signature } from './signature.ts'
+import { loggerOfRun } from './task-logger.ts'
 
 /** What a `TaskSelf` is made of. */
 export interface TaskSelfParts {
@@ -64,9 +65,9 @@ export class TaskSelf implements TaskContext {
     return this.#signal
   }
 
-  /** Logs for this task. */
+  /** Logs for this task: its messages carry its name and id. */
   get logger(): Logger {
-    this.#logger ??= this.host.logger.child('task')
+    this.#logger ??= loggerOfRun(this, this.host.logger)
     return this.#logger
   }
 

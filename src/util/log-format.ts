@@ -2,9 +2,9 @@
 
 import { styleText } from 'node:util'
 import { ImproperlyConfigured } from '../errors.ts'
-import type { LogLevel, LogRecord } from '../util/logger.ts'
-import { LOG_LEVELS } from '../util/logger.ts'
-import { didYouMean } from '../util/text.ts'
+import type { LogLevel, LogRecord } from './logger.ts'
+import { LOG_LEVELS } from './logger.ts'
+import { didYouMean } from './text.ts'
 
 /** How lines are made. */
 export interface LogFormatOptions {
@@ -14,6 +14,8 @@ export interface LogFormatOptions {
   readonly processName: string
   /** Whether lines are coloured by their severity. */
   readonly color: boolean
+  /** Where the format comes from, for errors. */
+  readonly setting?: string
 }
 
 type Part = (record: LogRecord, message: string) => string
@@ -26,8 +28,8 @@ const COLORS: Readonly<Partial<Record<LogLevel, Parameters<typeof styleText>[0]>
   CRITICAL: 'magenta',
 }
 
-/** Fields that stand in a line by themselves, and aren't repeated behind the message. */
-const NAMED_FIELDS: ReadonlySet<string> = new Set(['task_name', 'task_id', 'error'])
+/** Fields that stand in a line by themselves, or are for programs alone, and aren't repeated behind the message. */
+const NAMED_FIELDS: ReadonlySet<string> = new Set(['task_name', 'task_id', 'error', 'data'])
 
 /**
  * Makes the function that makes lines out of records. Fields of a record follow its message, the stack of its error
@@ -36,7 +38,8 @@ const NAMED_FIELDS: ReadonlySet<string> = new Set(['task_name', 'task_id', 'erro
  * @throws ImproperlyConfigured when a placeholder is unknown.
  */
 export function compileLogFormat(options: LogFormatOptions): (record: LogRecord) => string {
-  const parts = compile(options.format, options.processName)
+  const { setting = 'workerLogFormat' } = options
+  const parts = compile(options.format, options.processName, setting)
   return (record) => {
     const message = record.message + fieldsOf(record)
     let line = ''
@@ -72,7 +75,7 @@ function placeholders(processName: string): Readonly<Record<string, Part>> {
 /** `%(name)s`, with Python's width and `-` for alignment to the left, or `%%`. */
 const PLACEHOLDER = /%(?:\((\w+)\)(-?)(\d*)(?:\.\d+)?[sdif]|%)/g
 
-function compile(format: string, processName: string): Part[] {
+function compile(format: string, processName: string, setting: string): Part[] {
   const known = placeholders(processName)
   const parts: Part[] = []
   let end = 0
@@ -87,7 +90,7 @@ function compile(format: string, processName: string): Part[] {
     const part = known[name]
     if (part === undefined) {
       throw new ImproperlyConfigured(
-        `workerLogFormat: there is no %(${name})s${didYouMean(name, Object.keys(known))}`,
+        `${setting}: there is no %(${name})s${didYouMean(name, Object.keys(known))}`,
       )
     }
     parts.push(padded(part, Number(width), left === '-'))

@@ -3,11 +3,10 @@ import { existsSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import { CliError } from '../../../src/cli/exit-code.ts'
-import { LogFile } from '../../../src/cli/log-file.ts'
-import { compileLogFormat } from '../../../src/cli/log-format.ts'
 import { settingRow } from '../../../src/config/settings.ts'
 import { ImproperlyConfigured } from '../../../src/errors.ts'
+import { LogFile } from '../../../src/util/log-file.ts'
+import { compileLogFormat } from '../../../src/util/log-format.ts'
 import type { LogRecord } from '../../../src/util/logger.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 
@@ -92,6 +91,6 @@ test('a log file that was moved away is begun anew [10-009]', async (t) => {
 
 test('a log file that cannot be written ends the program with a message', (t) => {
   const folder = tempDir(t)
-  assert.throws(() => new LogFile(folder), CliError)
+  assert.throws(() => new LogFile(folder), ImproperlyConfigured)
   assert.ok(existsSync(folder))
 })

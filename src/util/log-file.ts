@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, mkdirSync, openSync, statSync, writeSync } from 'node:fs'
 import path from 'node:path'
-import { CliError } from './exit-code.ts'
+import { ImproperlyConfigured } from '../errors.ts'
 
 /**
  * A file for log lines. Lines of one turn of the event loop are written together, and whatever is left when the
@@ -13,7 +13,7 @@ export class LogFile {
   #closed = false
   readonly #flushAtExit = (): void => this.flush()
 
-  /** Makes the file, and its folder, if there is none. @throws CliError when that can't be. */
+  /** Makes the file, and its folder, if there is none. @throws ImproperlyConfigured when that can't be. */
   constructor(file: string) {
     this.path = path.resolve(file)
     this.#descriptor = open(this.path)
@@ -60,6 +60,6 @@ function open(file: string): number {
     return openSync(file, 'a')
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new CliError(`Cannot write the log file ${file}: ${reason}`, { cause })
+    throw new ImproperlyConfigured(`Cannot write the log file ${file}: ${reason}`, { cause })
   }
 }
