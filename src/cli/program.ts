@@ -10,6 +10,7 @@ import { CliContext } from './cli-context.ts'
 import { controlCommand } from './control.ts'
 import { CliError, EXIT } from './exit-code.ts'
 import { inspectCommand } from './inspect.ts'
+import { graphCommand } from './graph.ts'
 import { addOption, environmentNote, settleOptions } from './options.ts'
 import { purgeCommand } from './purge.ts'
 import { reportCommand } from './report.ts'
@@ -71,10 +72,11 @@ ${environmentNote(program)}`,
     callCommand,
     resultCommand,
   ]
-  for (const declare of [...commands, purgeCommand, reportCommand]) {
+  for (const declare of [...commands, purgeCommand, graphCommand, reportCommand]) {
     program.addCommand(declare(contextOf))
   }
-  for (const command of [program, ...program.commands]) prepare(command, io)
+  const everyCommand = program.commands.flatMap((command) => [command, ...command.commands])
+  for (const command of [program, ...everyCommand]) prepare(command, io)
   program.hook('preAction', (_, command) => {
     settleOptions(program, io.environment)
     if (command !== program) settleOptions(command, io.environment)

@@ -34,6 +34,11 @@ export const CONSUMER_PARTS: readonly BootNode[] = [
   { name: 'Evloop', requires: [], last: true },
 ]
 
+/** Names of the parts that steps may require: not of the one that comes last. */
+export function partNames(parts: readonly BootNode[]): readonly string[] {
+  return parts.filter(({ last }) => last !== true).map(({ name }) => name)
+}
+
 /** What the steps of a worker need. */
 export interface WorkerStepsOptions {
   readonly steps: AppSteps
@@ -74,13 +79,16 @@ export class WorkerSteps {
   constructor(options: WorkerStepsOptions) {
     const { steps, logger } = options
     this.#options = options
-    const names = (parts: readonly BootNode[]): string[] =>
-      parts.filter(({ last }) => last !== true).map(({ name }) => name)
-    this.#worker = new Blueprint({ name: 'Worker', steps: steps.worker, given: names(WORKER_PARTS), logger })
+    this.#worker = new Blueprint({
+      name: 'Worker',
+      steps: steps.worker,
+      given: partNames(WORKER_PARTS),
+      logger,
+    })
     this.#consumer = new Blueprint({
       name: 'Consumer',
       steps: steps.consumer,
-      given: names(CONSUMER_PARTS),
+      given: partNames(CONSUMER_PARTS),
       logger,
     })
   }
