@@ -1,5 +1,5 @@
 /** Pools: where jobs run. The port, and the choice by name. */
-export type { PoolOptions } from './pool/create-pool.ts'
+export type { PoolClass, PoolOptions } from './pool/create-pool.ts'
 export { createPool, poolNames } from './pool/create-pool.ts'
 export type {
   AbortReason,

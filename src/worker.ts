@@ -1,6 +1,9 @@
 /** Workers, for programs that run one themselves instead of `celery worker`. */
 
 export type { WorkerSettings } from './app/worker-settings.ts'
+export { workerDirect } from './routing/worker-direct.ts'
+export type { AutoscalerInfo, AutoscalerOptions } from './worker/autoscaler.ts'
+export { Autoscaler } from './worker/autoscaler.ts'
 export type {
   ArgumentType,
   Command,
