@@ -1,4 +1,5 @@
 /** Asks workers what they do. Celery: `app.control.inspect`. */
+import { Float } from '../util/float.ts'
 import type { UserRequestOptions } from './broadcast-options.ts'
 import type {
   CommandAnswer,
@@ -111,12 +112,17 @@ export class Inspect {
     return this.request('clock')
   }
 
-  /** What a starting worker asks. @param revoked ids that it tells the others, with the time at which each was revoked. */
-  hello(
-    fromNode: string,
-    revoked: Readonly<Record<string, unknown>> | null = null,
-  ): Promise<ByNode<HelloAnswer>> {
-    return this.request('hello', { from_node: fromNode, revoked })
+  /**
+   * What a starting worker asks.
+   * @param revoked ids that it knows to be revoked, each with the time of that, in seconds on the asker's clock.
+   */
+  hello(fromNode: string, revoked?: Readonly<Record<string, number>>): Promise<ByNode<HelloAnswer>> {
+    // Python refuses a whole number where it expects a time.
+    const times = Object.entries(revoked ?? {}).map(([id, time]) => [id, new Float(time)] as const)
+    return this.request('hello', {
+      from_node: fromNode,
+      revoked: revoked === undefined ? null : Object.fromEntries(times),
+    })
   }
 
   /** Takes a sample of the memory in use: `47.3MB`. */
