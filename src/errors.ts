@@ -186,11 +186,31 @@ export class BackendError extends CeleryError {
 /** A result could not be read. Celery: `BackendGetMetaError`. */
 export class BackendGetMetaError extends BackendError {
   override readonly code: string = 'BACKEND_GET_META'
+  /** The task whose result it is; undefined: several, or none. Celery: `task_id`. */
+  readonly taskId: string | undefined
+
+  constructor(message?: string, options: ErrorOptions & { readonly taskId?: string | undefined } = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : {})
+    this.taskId = options.taskId
+  }
 }
 
 /** A result could not be stored. Celery: `BackendStoreError`. */
 export class BackendStoreError extends BackendError {
   override readonly code: string = 'BACKEND_STORE'
+  /** The task whose result it is; undefined: several, or none. Celery: `task_id`. */
+  readonly taskId: string | undefined
+  /** The state that was to be stored. */
+  readonly state: string | undefined
+
+  constructor(
+    message?: string,
+    options: ErrorOptions & { readonly taskId?: string | undefined; readonly state?: string } = {},
+  ) {
+    super(message, 'cause' in options ? { cause: options.cause } : {})
+    this.taskId = options.taskId
+    this.state = options.state
+  }
 }
 
 /** Results were asked for, but no result backend is configured. Celery raises `NotImplementedError`. */

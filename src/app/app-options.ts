@@ -1,6 +1,7 @@
 import type { UserSettings } from '../config/settings.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
+import type { TaskBaseOption } from './task-base-option.ts'
 
 /** What the constructor of `Celery` takes besides the name: every setting, and what follows. */
 export interface UserAppOptions extends UserSettings {
@@ -10,6 +11,10 @@ export interface UserAppOptions extends UserSettings {
   readonly backend?: string | undefined
   /** Make it the app that is meant where none is named. Default true. Celery: `set_as_current`. */
   readonly setAsCurrent?: boolean
+  /** Settings that override those given otherwise. Celery: `changes`. */
+  readonly changes?: UserSettings | undefined
+  /** What tasks have in common unless they have a `base` of their own. Celery: `task_cls`. */
+  readonly taskCls?: TaskBaseOption | undefined
   /** Default of the option `typing` of tasks. Default true. Celery: `strict_typing`. */
   readonly strictTyping?: boolean
   /** Object or module that holds the settings; see `configFromObject`. Celery: `config_source`. */
@@ -28,6 +33,8 @@ export interface UserAppOptions extends UserSettings {
 export interface AppOptions {
   readonly setAsCurrent: boolean
   readonly strictTyping: boolean
+  readonly taskCls: TaskBaseOption | undefined
+  readonly changes: UserSettings | undefined
   readonly configSource: object | string | undefined
   readonly namespace: string | undefined
   readonly useDefaultConfigModule: boolean
@@ -39,7 +46,7 @@ export interface AppOptions {
 /** Tells the options of the app from the settings. */
 export function normalizeAppOptions(user: UserAppOptions): AppOptions {
   const { broker, backend, setAsCurrent, strictTyping, configSource, namespace, ...more } = user
-  const { useDefaultConfigModule, logger, clock, ...settings } = more
+  const { useDefaultConfigModule, logger, clock, taskCls, changes, ...settings } = more
   return {
     setAsCurrent: setAsCurrent ?? true,
     strictTyping: strictTyping ?? true,
@@ -48,6 +55,8 @@ export function normalizeAppOptions(user: UserAppOptions): AppOptions {
     useDefaultConfigModule: useDefaultConfigModule ?? false,
     logger,
     clock,
+    taskCls,
+    changes,
     settings: {
       ...settings,
       ...(broker === undefined ? {} : { brokerUrl: broker }),

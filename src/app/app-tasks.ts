@@ -6,17 +6,26 @@ import { createTask } from '../task/task.ts'
 import { createBuiltins } from './builtins.ts'
 import type { DeclaredTask } from './declare-task.ts'
 import { sharedTasks } from './shared-tasks.ts'
+import type { TaskBaseOption } from './task-base-option.ts'
+import { withBase } from './task-base-option.ts'
+
+/** What holds for all tasks of an app. */
+export interface AppTasksOptions {
+  /** Default of the option `typing`. */
+  readonly strictTyping: boolean
+  /** Default of the option `base`. */
+  readonly taskCls: TaskBaseOption | undefined
+}
 
 /** The tasks of an app: Celery's own, those that were declared, those that every app has, and those that run elsewhere. */
 export class AppTasks {
   readonly #host: CanvasHost
-  readonly #strictTyping: boolean
+  readonly #options: AppTasksOptions
   readonly #registry = new TaskRegistry<Task>()
 
-  /** @param strictTyping default of the option `typing`. */
-  constructor(host: CanvasHost, strictTyping: boolean) {
+  constructor(host: CanvasHost, options: AppTasksOptions) {
     this.#host = host
-    this.#strictTyping = strictTyping
+    this.#options = options
     for (const task of createBuiltins(host)) this.#registry.register(task)
   }
 
@@ -36,8 +45,13 @@ export class AppTasks {
       return known
     }
     if (known !== undefined) this.#registry.unregister(known)
-    const task = this.#create(declared, instance)
+    const based = instance === undefined ? withBase(declared, this.#options.taskCls) : undefined
+    const complete = based?.declared ?? declared
+    // Not those of the task: they are annotated by the settings, which must not be read yet.
+    const { handlers } = complete
+    const task = this.#create(complete, instance ?? based?.instance)
     this.#registry.register(task)
+    handlers.onBound?.(this.#host)
     return task
   }
 
@@ -49,6 +63,6 @@ export class AppTasks {
   }
 
   #create(declared: Omit<TaskParts, 'host' | 'instance' | 'strictTyping'>, instance?: object): Task {
-    return createTask({ ...declared, host: this.#host, instance, strictTyping: this.#strictTyping })
+    return createTask({ ...declared, host: this.#host, instance, strictTyping: this.#options.strictTyping })
   }
 }

@@ -62,6 +62,7 @@ import { createAppSignals } from './app-signals.ts'
 import type { AppSteps } from './app-steps.ts'
 import { createAppSteps } from './app-steps.ts'
 import { AppTasks } from './app-tasks.ts'
+import { bugReport } from './bug-report.ts'
 import { ControlServices } from './control-services.ts'
 import type { Bound, OutputOf, ParametersOf, TaskDeclaration, Unbound } from './declare-task.ts'
 import { readDeclaration } from './declare-task.ts'
@@ -114,7 +115,7 @@ export class Celery implements CanvasHost, AsyncDisposable {
     this.signals = createAppSignals(this.logger)
     this.conf = this.#configuration()
     this.#schedule = new AppSchedule(this.conf, this.logger)
-    this.#tasks = new AppTasks(this, this.#options.strictTyping)
+    this.#tasks = new AppTasks(this, this.#options)
     const { conf, logger, clock, signals, serializers, compressions } = this
     const settings = (): Settings => this.settings
     const clientName = `gen${process.pid}@${hostname()}`
@@ -144,7 +145,11 @@ export class Celery implements CanvasHost, AsyncDisposable {
     this.#execution = new AppExecution({ host: this, conf, serializers, compressions, signals })
     this.#modules = new AppModules({ sender: this, settings, serializers, signals })
     if (this.#options.setAsCurrent) setCurrentHost(this)
+    this.onInit()
   }
+
+  /** For subclasses: called at the end of the constructor, before their own fields are there. Celery: `on_init`. */
+  protected onInit(): void {}
 
   // ---------------------------------------------------------------- tasks
 
@@ -268,6 +273,26 @@ export class Celery implements CanvasHost, AsyncDisposable {
   /** The zone in which times without one are meant. */
   get timezone(): Timezone {
     return timezone(this.settings.timezone ?? 'UTC')
+  }
+
+  /** Whether times without a zone are meant in UTC. Celery: `uses_utc_timezone`. */
+  get usesUtcTimezone(): boolean {
+    return this.timezone.name === 'UTC'
+  }
+
+  /** The time on the clock of the app. */
+  now(): Date {
+    return new Date(this.clock.now())
+  }
+
+  /** The first of the values that says something, else the setting. Celery: `either`. */
+  either(setting: string, ...values: readonly unknown[]): unknown {
+    return values.find((value) => value !== undefined && value !== null) ?? this.conf.get(setting)
+  }
+
+  /** Versions, platform and settings as a text, without passwords. Celery: `bugreport`. */
+  bugreport(): string {
+    return bugReport(this)
   }
 
   /** Celery: `config_from_object`. */
@@ -420,7 +445,7 @@ export class Celery implements CanvasHost, AsyncDisposable {
   }
 
   #configuration(): Configuration {
-    const { settings, configSource, namespace, useDefaultConfigModule } = this.#options
+    const { settings, changes, configSource, namespace, useDefaultConfigModule } = this.#options
     const { onConfigure, onAfterConfigure } = this.signals
     const conf = new Configuration(settings, {
       useDefaultModule: useDefaultConfigModule,
@@ -430,6 +455,7 @@ export class Celery implements CanvasHost, AsyncDisposable {
         void onAfterConfigure.sendAtOnce({ sender: this, source: conf })
       },
     })
+    if (changes !== undefined) conf.update(changes)
     if (configSource !== undefined) conf.configFromObject(configSource, { namespace })
     return conf
   }

@@ -4,9 +4,15 @@ import { HANDLER_NAMES } from '../task/option-names.ts'
 import type { UserTaskOptions } from '../task/options.ts'
 import type { TaskHandlers } from '../task/ports.ts'
 import { isPlainObject } from '../util/is-record.ts'
+import type { TaskBaseOption } from './task-base-option.ts'
 
 /** Options of a task together with what is called around its runs. */
-export type TaskDeclaration = UserTaskOptions & TaskHandlers
+export interface TaskDeclaration extends UserTaskOptions, TaskHandlers {
+  /** What it has in common with others. Default: `taskCls` of the app. Celery: `base`. */
+  readonly base?: TaskBaseOption
+  /** Makes another function of the body before the task is made. Celery: `filter`. */
+  readonly filter?: (body: (...args: never[]) => unknown) => (...args: never[]) => unknown
+}
 
 /** Options of a task whose function does not get the running call. */
 export type Unbound = TaskDeclaration & { readonly bind?: false }
@@ -26,6 +32,7 @@ export interface DeclaredTask {
   readonly options: UserTaskOptions
   readonly handlers: TaskHandlers
   readonly body: (...args: never[]) => unknown
+  readonly base?: TaskBaseOption | undefined
 }
 
 /**
@@ -41,10 +48,11 @@ export function readDeclaration(
   const given = declaration.find((part) => typeof part === 'string')
   const options = declaration.find(isPlainObject) ?? {}
   if (body === undefined) throw new TypeError("A task needs a function: app.task('name', (x) => …)")
-  const declared = readOptions(options)
+  const { base, filter, ...rest }: TaskDeclaration = options
+  const declared = readOptions(rest)
   const own = given ?? declared.options.name
   const name = typeof own === 'string' && own !== '' ? own : nameFrom(body, nameOf)
-  return { ...declared, name, body }
+  return { ...declared, name, body: filter === undefined ? body : filter(body), base }
 }
 
 function nameFrom(

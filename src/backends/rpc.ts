@@ -134,9 +134,7 @@ class RpcBackend implements Backend {
     } catch (cause) {
       throw new BackendStoreError(
         `The result of task ${id} could not be sent to its caller: ${String(cause)}`,
-        {
-          cause,
-        },
+        { cause, taskId: id },
       )
     }
   }

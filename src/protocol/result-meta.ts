@@ -205,5 +205,6 @@ function textOrNull(value: unknown): string | null {
 function unreadable(id: string | undefined, why: string): BackendGetMetaError {
   return new BackendGetMetaError(
     `The stored result${id === undefined ? '' : ` of task ${id}`} is unreadable: ${why}`,
+    { taskId: id },
   )
 }

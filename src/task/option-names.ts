@@ -4,6 +4,7 @@ import type { TaskHandlers } from './ports.ts'
 
 /** Names of the functions that are called around the runs of a task. */
 export const HANDLER_NAMES = [
+  'onBound',
   'beforeStart',
   'onSuccess',
   'onRetry',

@@ -99,6 +99,8 @@ export interface Replacement {
 
 /** Called around the runs of a task, awaited, with the task's context as first argument. */
 export interface TaskHandlers {
+  /** Once, when the task belongs to its app. Celery: `on_bound`. */
+  onBound?(app: TaskHost): unknown
   /** Before the body. Celery: `before_start`. */
   beforeStart?(self: TaskContext, info: TaskOutcomeInfo): unknown
   /** Celery: `on_success`. */

@@ -2,7 +2,14 @@ import { TaskError } from '../errors.ts'
 import type { Logger } from '../util/logger.ts'
 import { currentTask } from './current-task.ts'
 import type { UserTaskOptions } from './options.ts'
-import type { Replacement, RetryOptions, TaskContext, TaskHandlers, TaskOutcomeInfo } from './ports.ts'
+import type {
+  Replacement,
+  RetryOptions,
+  TaskContext,
+  TaskHandlers,
+  TaskHost,
+  TaskOutcomeInfo,
+} from './ports.ts'
 import type { TaskRequest } from './request.ts'
 
 /**
@@ -30,6 +37,7 @@ export abstract class TaskBase<Args extends readonly unknown[] = readonly unknow
   /** The body. */
   abstract run(...args: Args): Output
 
+  onBound?(app: TaskHost): unknown
   beforeStart?(self: TaskContext, info: TaskOutcomeInfo): unknown
   onSuccess?(self: TaskContext, value: unknown, info: TaskOutcomeInfo): unknown
   onRetry?(self: TaskContext, error: unknown, info: TaskOutcomeInfo): unknown

@@ -76,6 +76,16 @@ export class TaskDefinition<Args extends readonly unknown[] = readonly unknown[]
     return this.#resolve().handlers
   }
 
+  /** The app that it belongs to. Celery: `Task.app`. */
+  get app(): CanvasHost {
+    return this.host
+  }
+
+  /** Where its results are kept. Celery: `Task.backend`. */
+  get backend(): CanvasHost['results'] {
+    return this.host.results
+  }
+
   /** Whether it has a body here; a remote task has none. */
   get runnable(): boolean {
     return this.#parts.body !== undefined

@@ -44,6 +44,7 @@ export class ResultWriter {
     if (document.length > LARGEST) {
       throw new BackendStoreError(
         `The result of task ${meta.task_id} is too large for Redis: ${document.length} bytes`,
+        { taskId: meta.task_id, state: meta.status },
       )
     }
     const ttl = expires === undefined ? '' : secondsOf(expires)
@@ -53,6 +54,8 @@ export class ResultWriter {
       const reason = cause instanceof Error ? cause.message : String(cause)
       throw new BackendStoreError(`The result of task ${meta.task_id} could not be stored: ${reason}`, {
         cause,
+        taskId: meta.task_id,
+        state: meta.status,
       })
     }
   }
