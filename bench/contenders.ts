@@ -39,12 +39,17 @@ function celeriacWorker(...args: readonly string[]): Command {
   }
 }
 
-function celeriac(broker: Broker, pool: 'async' | 'prefork', scenarios: readonly Scenario[]): Contender {
+function celeriac(
+  broker: Broker,
+  pool: 'async' | 'prefork' | 'threads',
+  scenarios: readonly Scenario[],
+): Contender {
   return {
     name: `celeriac ${pool}`,
     broker,
     queue: 'celery',
-    worker: pool === 'async' ? celeriacWorker('-P', 'async', '-c', '100') : celeriacWorker('-c', '2'),
+    worker:
+      pool === 'async' ? celeriacWorker('-P', 'async', '-c', '100') : celeriacWorker('-P', pool, '-c', '2'),
     producer: (verb, n, task, mode) => node('celeriac.ts', verb, `${n}`, task, mode),
     scenarios: new Set(scenarios),
     share: 1,
@@ -91,6 +96,7 @@ export function listContenders(pythonProgram: string | undefined): readonly Cont
   const list: Contender[] = [
     celeriac('redis', 'async', ALL),
     celeriac('redis', 'prefork', ['noop', 'noop_result', 'roundtrip']),
+    celeriac('redis', 'threads', ['noop', 'noop_result', 'roundtrip']),
     {
       name: 'bullmq',
       broker: 'redis',

@@ -1,4 +1,4 @@
-/** Processes of the pool that die or hang, and workers that stop while theirs run tasks. */
+/** Processes and threads of the pool that die or hang, and workers that stop while theirs run tasks. */
 import assert from 'node:assert/strict'
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,7 +16,9 @@ import { createUnluckyApp } from './fixtures/unlucky-app.ts'
 
 const APP_MODULE = join(import.meta.dirname, 'fixtures/unlucky-app.ts')
 
-async function setup(t: TestContext, kind: TestBroker, settings: UserAppOptions = {}) {
+type PoolName = 'prefork' | 'threads'
+
+async function setup(t: TestContext, kind: TestBroker, pool: PoolName, settings: UserAppOptions = {}) {
   const { broker, backend } = await kind.open(t)
   const tasks = createUnluckyApp({ broker, backend, logger: silentLogger, ...settings })
   const file = join(tempDir(t), 'notes.txt')
@@ -38,7 +40,7 @@ async function setup(t: TestContext, kind: TestBroker, settings: UserAppOptions 
     notes: () => readFileSync(file, 'utf8').split('\n').filter(Boolean),
     async start(options: UserWorkerOptions = {}): Promise<Worker> {
       const worker = new Worker(tasks.app, {
-        pool: 'prefork',
+        pool,
         concurrency: 1,
         appModule: APP_MODULE,
         logger: silentLogger,
@@ -79,15 +81,27 @@ function isAlive(pid: number): boolean {
   }
 }
 
-// One that runs on a QueueStore, and one that does not.
-for (const kind of testBrokers.filter(({ name }) => name === 'sqlite' || name === 'rabbitmq')) {
-  describe(`processes of a worker on ${kind.name}`, { skip: kind.needs.skip }, () => {
+// A broker that runs on a QueueStore, and one that does not.
+const SETTINGS = new Map<string, readonly PoolName[]>([
+  ['sqlite', ['prefork', 'threads']],
+  ['rabbitmq', ['prefork']],
+])
+
+for (const [kind, pool] of testBrokers.flatMap((each) =>
+  (SETTINGS.get(each.name) ?? []).map((name) => [each, name] as const),
+)) {
+  describe(`${pool} of a worker on ${kind.name}`, { skip: kind.needs.skip }, () => {
     test('a process that dies: its task has failed [7-059], or runs again when it is acknowledged late [7-058]', async (t) => {
-      const { start, dies, diesOnce, file, notes, broker } = await setup(t, kind)
+      const { start, dies, diesOnce, file, notes, broker } = await setup(t, kind, pool)
       const worker = await start()
       await assert.rejects(dies.delay(file).get({ timeout: 20 }), (error: unknown) => {
         assert.ok(error instanceof WorkerLostError)
-        assert.match(error.message, /^Worker exited prematurely: SIGKILL/)
+        assert.match(
+          error.message,
+          pool === 'prefork'
+            ? /^Worker exited prematurely: SIGKILL/
+            : /^Worker exited prematurely: exitcode 9/,
+        )
         return true
       })
       assert.equal(await diesOnce.delay(file).get({ timeout: 20 }), 'alive')
@@ -97,7 +111,7 @@ for (const kind of testBrokers.filter(({ name }) => name === 'sqlite' || name ==
     })
 
     test('a task that takes every process with it is dead in the end', async (t) => {
-      const { start, poison, short, file, notes, broker } = await setup(t, kind, {
+      const { start, poison, short, file, notes, broker } = await setup(t, kind, pool, {
         workerMaxDeliveries: 3,
         taskDeadLetterQueue: 'dead',
       })
@@ -115,7 +129,7 @@ for (const kind of testBrokers.filter(({ name }) => name === 'sqlite' || name ==
     })
 
     test('a hard time limit is stored with its seconds; the message goes, or goes back [7-057, 7-031]', async (t) => {
-      const { start, hangs, hangsOnce, file, notes, broker } = await setup(t, kind)
+      const { start, hangs, hangsOnce, file, notes, broker } = await setup(t, kind, pool)
       const worker = await start()
       await assert.rejects(hangs.delay(file).get({ timeout: 20 }), (error: unknown) => {
         assert.ok(error instanceof TimeLimitExceeded)
@@ -130,7 +144,7 @@ for (const kind of testBrokers.filter(({ name }) => name === 'sqlite' || name ==
     })
 
     test('a warm stop under load: what began ends, the rest is back, nothing runs twice [6-081, 7-054]', async (t) => {
-      const { start, busy, file, notes } = await setup(t, kind)
+      const { start, busy, file, notes } = await setup(t, kind, pool)
       const names = Array.from({ length: 500 }, (_, i) => `task ${i}`)
       const calls = await Promise.all(names.map((name) => busy.applyAsync([file, name, 0.3])))
       const first = await start({ concurrency: 2 })
@@ -146,13 +160,13 @@ for (const kind of testBrokers.filter(({ name }) => name === 'sqlite' || name ==
     })
 
     test('a warm stop that becomes a cold one: all is over, children too, and messages are back [6-082, 6-089]', async (t) => {
-      const { start, waits, broker, file, notes } = await setup(t, kind)
+      const { start, waits, broker, file, notes } = await setup(t, kind, pool)
       const worker = await start()
       await waits.delay(file, 'a')
       await waits.delay(file, 'b')
       await eventually(() => notes().length === 1 && worker.state.requests.size === 2)
       const pids = worker.pool?.info().processes ?? []
-      assert.equal(pids.length, 1)
+      assert.equal(pids.length, pool === 'prefork' ? 1 : 0)
       const warm = worker.stop('warm')
       const again = worker.stop('warm')
       await Promise.all([worker.stop('cold'), warm, again, worker.stop('cold')])
@@ -164,10 +178,10 @@ for (const kind of testBrokers.filter(({ name }) => name === 'sqlite' || name ==
     })
 
     test('a worker that is stopped while it starts has stopped, whatever it was about to do [6-081]', async (t) => {
-      const { app, file, notes, waits, broker } = await setup(t, kind)
+      const { app, file, notes, waits, broker } = await setup(t, kind, pool)
       await waits.delay(file, 'a')
       for (const mode of ['warm', 'cold'] as const) {
-        const options = { pool: 'prefork', concurrency: 1, appModule: APP_MODULE, logger: silentLogger }
+        const options = { pool, concurrency: 1, appModule: APP_MODULE, logger: silentLogger }
         const worker = new Worker(app, options)
         const started = worker.start()
         if (mode === 'warm') await eventually(() => worker.pool !== undefined)

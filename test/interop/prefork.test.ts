@@ -12,13 +12,15 @@ import {
   startPython,
 } from './partners.ts'
 
-for (const broker of BROKERS) {
-  test(`Python calls our prefork worker: ${broker}`, needsPartners(broker), async (t) => {
+const POOLS = [...BROKERS.map((broker) => [broker, 'prefork'] as const), ['redis', 'threads'] as const]
+
+for (const [broker, pool] of POOLS) {
+  test(`Python calls our ${pool} worker: ${broker}`, needsPartners(broker), async (t) => {
     const partners = await startPartners(t, broker)
     const { python } = partners
-    const worker = await startNodeCelery(t, partners, ['-P', 'prefork', '-c', '2', '-Q', 'node'])
+    const worker = await startNodeCelery(t, partners, ['-P', pool, '-c', '2', '-Q', 'node'])
 
-    await t.test('results, errors and retries of child processes [5-006, 4-039, 2-132]', async () => {
+    await t.test('results, errors and retries of children [5-006, 4-039, 2-132]', async () => {
       const answers = await python.run(`
         return [
           [get('node.add', n, n) for n in range(10)], outcome(send('node.fail', 'PaymentError'))['args'], get('node.retry', 2)['retries'],
@@ -61,7 +63,9 @@ for (const broker of BROKERS) {
       assert.equal(await worker.stop(), 0)
     })
   })
+}
 
+for (const broker of BROKERS) {
   test(`we call a Python prefork worker: ${broker}`, needsPartners(broker), async (t) => {
     const place = await startPlace(t, broker)
     const { app } = startNodeApp(t, place)
