@@ -191,6 +191,8 @@ export class Chain<
     for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
       let task = step instanceof Group ? unrolled(step) : step
       const isFirst = steps.length === 0
+      // A chord counts on the last element that brings a result.
+      if (isLast && !isFirst && task instanceof Group && task.tasks.length === 0) continue
       if (clone) task = isFirst ? task.clone({ args, kwargs }) : task.clone()
       else if (isFirst && args.length > 0) task.args = [...args, ...task.args]
       if (task instanceof Chain) {
