@@ -26,7 +26,7 @@ export const CONSUMER_PARTS: readonly BootNode[] = [
   { name: 'Events', requires: ['Connection'] },
   { name: 'Mingle', requires: ['Events'] },
   { name: 'Gossip', requires: ['Mingle'] },
-  { name: 'Heart', requires: ['Mingle'] },
+  { name: 'Heart', requires: ['Events'] },
   { name: 'Tasks', requires: ['Mingle'] },
   { name: 'Control', requires: ['Tasks'] },
   { name: 'DelayedDelivery', requires: ['Tasks'] },
