@@ -3,8 +3,7 @@ import type { Configuration } from '../config/configuration.ts'
 import type { Settings } from '../config/settings.ts'
 import type { UserCallOptions } from '../task/call-options.ts'
 import { toWireOptions } from '../task/call-options.ts'
-import { type AnySignature, Signature } from '../task/signature.ts'
-import type { Logger } from '../util/logger.ts'
+import { type AnySignature, type CanvasHost, Signature } from '../task/signature.ts'
 
 type Entries = Settings['beatSchedule']
 type Entry = Entries[string]
@@ -25,23 +24,23 @@ export interface PeriodicTaskOptions extends UserCallOptions {
 
 /** See the module's description. What is added before the settings are read waits until they are. */
 export class AppSchedule {
+  readonly #host: CanvasHost
   readonly #conf: Configuration
-  readonly #logger: Logger
   readonly #waiting: { readonly name: string; readonly entry: Entry; readonly named: boolean }[] = []
 
-  constructor(conf: Configuration, logger: Logger) {
+  constructor(host: CanvasHost, conf: Configuration) {
+    this.#host = host
     this.#conf = conf
-    this.#logger = logger
   }
 
   /** Adds an entry; answers its name. */
   add(
     schedule: PeriodicTaskSchedule,
-    task: AnySignature | { s(...args: never[]): AnySignature },
+    task: AnySignature | { readonly name: string },
     options: PeriodicTaskOptions,
   ): string {
     const { name: given, args = [], kwargs = {}, relative = false, ...call } = options
-    const signature = (task instanceof Signature ? task : task.s()).clone({ args, kwargs })
+    const signature = this.#signatureOf(task).clone({ args, kwargs })
     const name = given ?? String(signature)
     const entry = { ...contentOf(signature, toWireOptions(call)), schedule, relative }
     this.#waiting.push({ name, entry, named: given !== undefined })
@@ -56,13 +55,17 @@ export class AppSchedule {
     const entries: Record<string, Entry> = { ...this.#conf.beatSchedule }
     for (const { name, entry, named } of waiting) {
       if (!named && name in entries) {
-        this.#logger.warn(
+        this.#host.logger.warn(
           `The periodic task ${name} takes the place of another one without a name; give it a name to keep both`,
         )
       }
       entries[name] = entry
     }
     this.#conf.beatSchedule = entries
+  }
+
+  #signatureOf(task: AnySignature | { readonly name: string }): AnySignature {
+    return task instanceof Signature ? task : new Signature<never, unknown>(this.#host, { task: task.name })
   }
 }
 

@@ -114,7 +114,7 @@ export class Celery implements CanvasHost, AsyncDisposable {
     this.clock = this.#options.clock ?? systemClock
     this.signals = createAppSignals(this.logger)
     this.conf = this.#configuration()
-    this.#schedule = new AppSchedule(this.conf, this.logger)
+    this.#schedule = new AppSchedule(this, this.conf)
     this.#tasks = new AppTasks(this, this.#options)
     const { conf, logger, clock, signals, serializers, compressions } = this
     const settings = (): Settings => this.settings
@@ -242,7 +242,7 @@ export class Celery implements CanvasHost, AsyncDisposable {
    */
   addPeriodicTask(
     schedule: PeriodicTaskSchedule,
-    task: AnySignature | { s(...args: never[]): AnySignature },
+    task: AnySignature | { readonly name: string },
     options: PeriodicTaskOptions = {},
   ): string {
     return this.#schedule.add(schedule, task, options)

@@ -68,8 +68,7 @@ export class BeatService implements AsyncDisposable {
     try {
       const scheduler = await this.scheduler()
       try {
-        await scheduler.setup()
-        await this.#announce(scheduler)
+        await this.#begin(scheduler)
         await this.#loop(scheduler)
       } finally {
         await scheduler.close()
@@ -97,8 +96,9 @@ export class BeatService implements AsyncDisposable {
     return this.stop()
   }
 
-  async #announce(scheduler: BeatScheduler): Promise<void> {
+  async #begin(scheduler: BeatScheduler): Promise<void> {
     this.#logger.info('beat: Starting...')
+    await scheduler.setup()
     this.#logger.debug(`beat: Ticking with max interval->${humanizeSeconds(scheduler.maxInterval)}`)
     const { beatInit, beatEmbeddedInit } = this.app.signals
     await beatInit.send({ sender: this })

@@ -89,7 +89,7 @@ function taskLines(tasks: readonly string[] | undefined): string {
 }
 
 /** `2030-01-02 03:04:05`, on the clock of this machine. */
-function localTime(date: Date): string {
+export function localTime(date: Date): string {
   const two = (number: number): string => String(number).padStart(2, '0')
   const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join('-')
   return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':')}`

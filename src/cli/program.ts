@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import { CeleryError } from '../errors.ts'
 import { didYouMean } from '../util/text.ts'
 import { CELERY_VERSION, versionBanner } from '../util/version.ts'
+import { beatCommand } from './beat.ts'
 import { callCommand } from './call.ts'
 import type { CliIo, GlobalOptions } from './cli-context.ts'
 import { CliContext } from './cli-context.ts'
@@ -66,6 +67,7 @@ ${environmentNote(program)}`,
   )
   const commands = [
     workerCommand,
+    beatCommand,
     inspectCommand,
     controlCommand,
     statusCommand,

@@ -4,7 +4,6 @@ import { availableParallelism } from 'node:os'
 import type { FoundApp } from '../app/find-app.ts'
 import type { Configuration } from '../config/configuration.ts'
 import type { Settings } from '../config/settings.ts'
-import { ImproperlyConfigured } from '../errors.ts'
 import { Queue } from '../messaging/entity.ts'
 import { DEFAULT_ASYNC_CONCURRENCY } from '../pool/create-pool.ts'
 import { toMilliseconds } from '../util/duration.ts'
@@ -14,11 +13,13 @@ import type { ConsumedQueue } from '../worker/consumer.ts'
 import { Worker } from '../worker/worker.ts'
 import type { UserWorkerOptions, WorkerOptions } from '../worker/worker-options.ts'
 import { expandNodeName } from '../worker/worker-options.ts'
+import { applyWords } from './apply-words.ts'
 import type { BannerQueue } from './banner.ts'
 import { banner } from './banner.ts'
 import type { CliContext } from './cli-context.ts'
 import { detach } from './detach.ts'
-import { CliError, EXIT } from './exit-code.ts'
+import { startEmbeddedBeat } from './embedded-beat.ts'
+import { EXIT } from './exit-code.ts'
 import { nodeFormat } from './node-format.ts'
 import type { Autoscale } from './option-values.ts'
 import { createPidfile } from './pidfile.ts'
@@ -72,7 +73,7 @@ export async function runWorker(
 ): Promise<void> {
   const found = await context.loadApp()
   const { conf } = found.app
-  applyWords(conf, words)
+  applyWords(conf, words, 'worker')
   if (options.include !== undefined) conf.include = [...conf.include, ...options.include]
   const settings = conf.resolved()
   const hostname = expandNodeName(options.hostname ?? 'celery@%h')
@@ -106,15 +107,6 @@ export async function runWorker(
   }
 }
 
-function applyWords(conf: Configuration, words: readonly string[]): void {
-  try {
-    conf.configFromWords(words, 'worker')
-  } catch (cause) {
-    if (!(cause instanceof ImproperlyConfigured)) throw cause
-    throw new CliError(cause.message, { exitCode: EXIT.usage, cause })
-  }
-}
-
 /** Starts the worker and waits for its end. Answers whether it is to start again. */
 async function serve(
   context: CliContext,
@@ -134,6 +126,7 @@ async function serve(
   const say = (text: string): void => context.io.out(`\n${text}\n`)
   const shutdown = createShutdown(context, worker, app.conf.resolved(), { logger, say })
   let again = false
+  let beatFailed = false
   const uninstall = installSignals(
     {
       stop: (signal) => shutdown.handle(signal),
@@ -152,8 +145,17 @@ async function serve(
   try {
     if (!context.quiet) context.io.out(context.style('cyan', startBanner(worker, found, options)))
     await worker.start()
+    const stopBeat = startEmbeddedBeat(app, options, {
+      logger,
+      failed: (error) => {
+        logger.critical(`The embedded beat failed, so the worker stops: ${String(error)}`)
+        beatFailed = true
+        shutdown.handle('SIGTERM')
+      },
+    })
     const code = await worker.closed
-    context.exitCode = shutdown.exitCode ?? code
+    await stopBeat()
+    context.exitCode = beatFailed ? EXIT.failure : (shutdown.exitCode ?? code)
   } finally {
     shutdown.finish()
     uninstall()
@@ -213,9 +215,6 @@ function workerOptions(options: WorkerCommandOptions): UserWorkerOptions {
 const WITHOUT_EFFECT = {
   taskEvents: '--task-events',
   heartbeatInterval: '--heartbeat-interval',
-  beat: '--beat',
-  scheduleFilename: '--schedule-filename',
-  scheduler: '--scheduler',
 } as const satisfies Partial<Record<keyof WorkerCommandOptions, string>>
 
 function* warningsAtStart(
