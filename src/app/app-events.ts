@@ -40,6 +40,8 @@ export class AppEvents {
   readonly #options: AppEventsOptions
   readonly #parts: DispatcherParts
   #default: EventDispatcher | undefined
+  /** The latest of each node, so that what its tasks tell comes after what the worker has told of them. */
+  readonly #nodes = new Map<string, EventDispatcher>()
   #exchange: { readonly settings: Settings; readonly exchange: Exchange } | undefined
 
   constructor(options: AppEventsOptions) {
@@ -55,7 +57,9 @@ export class AppEvents {
 
   /** A new dispatcher, which its owner closes. Celery: `app.events.Dispatcher`. */
   dispatcher({ hostname, ...options }: DispatcherOptions = {}): EventDispatcher {
-    return new EventDispatcher(this.#parts, hostname ?? this.#options.clientName, options)
+    const dispatcher = new EventDispatcher(this.#parts, hostname ?? this.#options.clientName, options)
+    if (hostname !== undefined) this.#nodes.set(hostname, dispatcher)
+    return dispatcher
   }
 
   /** The dispatcher of this process as a client: one until the app is closed. Celery: `default_dispatcher`. */
@@ -96,7 +100,8 @@ export class AppEvents {
     fields: EventFields,
     { hostname }: { readonly hostname?: string | undefined } = {},
   ): Promise<void> {
-    const dispatcher = hostname === undefined ? this.defaultDispatcher() : this.dispatcher({ hostname })
+    if (hostname === undefined) return this.defaultDispatcher().publish(type, fields)
+    const dispatcher = this.#nodes.get(hostname) ?? this.dispatcher({ hostname })
     return dispatcher.publish(type, fields)
   }
 

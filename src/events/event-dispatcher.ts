@@ -113,7 +113,7 @@ export class EventDispatcher implements AsyncDisposable {
   }
 
   /**
-   * Publishes an event whatever its group; settles when the broker has it.
+   * Publishes an event whatever its group, after those that were sent; settles when the broker has it.
    * @param options `blind`: without a value of the logical clock.
    * @throws EncodeError, OperationalError when that fails; nothing is kept then.
    */
@@ -123,6 +123,7 @@ export class EventDispatcher implements AsyncDisposable {
     { blind = false }: { readonly blind?: boolean } = {},
   ): Promise<void> {
     const { transmit, lamport } = this.#parts
+    this.#flushBuffers()
     const event = this.#build(type, fields, blind ? null : lamport.forward())
     await transmit(event, eventRoutingKey(type), this.hostname)
   }

@@ -18,7 +18,7 @@ export interface StateOptions {
   readonly maxTasksInMemory?: number
   /** Called when a worker is heard of for the first time, or says that it comes. Celery: `on_node_join`. */
   readonly onNodeJoin?: (worker: WorkerRecord) => void
-  /** Called when a worker says that it goes. Celery: `on_node_leave`. */
+  /** Called when a worker says that it goes; it is then forgotten. Without it the worker stays, offline. Celery: `on_node_leave`. */
   readonly onNodeLeave?: (worker: WorkerRecord) => void
   /** Told of workers whose clocks seem to be wrong. */
   readonly logger?: Logger
@@ -221,10 +221,10 @@ export class State {
     const receivedAt = typeof received === 'number' ? received : undefined
     worker.event(subject, receivedAt, event)
     if (receivedAt !== undefined) this.#checkDrift(hostname, receivedAt, timestamp)
-    if (isOffline) {
-      onNodeLeave?.(worker)
+    if (isOffline && onNodeLeave !== undefined) {
+      onNodeLeave(worker)
       this.workers.delete(hostname)
-    } else if (!isKnown || subject === 'online') {
+    } else if (!isOffline && (!isKnown || subject === 'online')) {
       onNodeJoin?.(worker)
     }
   }

@@ -19,6 +19,8 @@ export interface HeartbeatOptions {
   /** Milliseconds between two of them. */
   readonly interval: number
   readonly load: () => WorkerLoad
+  /** Called after each of them. */
+  readonly sent: (() => unknown) | undefined
   readonly clock: Clock
 }
 
@@ -56,6 +58,7 @@ export class Heartbeat {
       loadavg: loadavg().map((each) => Math.ceil(each * 100) / 100),
       ...SOFTWARE,
     })
+    this.#options.sent?.()
   }
 
   #schedule(): void {

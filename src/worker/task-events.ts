@@ -4,6 +4,7 @@ import type { Delivery } from '../messaging/message.ts'
 import type { EventFields } from '../protocol/events.ts'
 import type { TaskHeaders } from '../protocol/task-headers.ts'
 import { repr } from '../util/repr.ts'
+import { Attempts } from './attempts.ts'
 import { settle } from './settlement.ts'
 import type { Unrunnable } from './strategy.ts'
 import type { Discard, ObservedTask, Severity, TaskObserver } from './task-observer.ts'
@@ -12,6 +13,7 @@ import type { Discard, ObservedTask, Severity, TaskObserver } from './task-obser
 export class TaskEvents implements TaskObserver {
   readonly wantsResults: boolean = true
   readonly #dispatcher: EventDispatcher
+  readonly #attempts = new Attempts()
 
   constructor(dispatcher: EventDispatcher) {
     this.#dispatcher = dispatcher
@@ -32,31 +34,38 @@ export class TaskEvents implements TaskObserver {
   }
 
   accepted(task: ObservedTask): void {
+    this.#attempts.began(task)
     this.#send(task, 'task-started', {})
   }
 
   succeeded(task: ObservedTask, runtime: number, result: string | undefined): void {
-    this.#send(task, 'task-succeeded', { result: result ?? null, runtime: runtime / 1000 })
+    this.#end(task, 'task-succeeded', { result: result ?? null, runtime: runtime / 1000 })
   }
 
   failed(task: ObservedTask, exception: string, traceback: string, _severity: Severity): void {
     const { policy } = task.subject
     if (policy.acksLate && settle('failed', policy) === 'reject') this.#reject(task, false)
-    this.#send(task, 'task-failed', { exception, traceback })
+    this.#end(task, 'task-failed', { exception, traceback })
   }
 
   retried(task: ObservedTask, _reason: string, traceback: string, exception: string): void {
-    this.#send(task, 'task-retried', { exception, traceback })
+    this.#end(task, 'task-retried', { exception, traceback })
+  }
+
+  /** Celery tells nothing of it. */
+  ignored(task: ObservedTask): void {
+    this.#attempts.ended(task)
   }
 
   /** A message that is acknowledged already is not refused: Celery says nothing then. */
   rejected(task: ObservedTask, _reason: string, requeue: boolean): void {
     if (task.subject.policy.acksLate) this.#reject(task, requeue)
+    this.#attempts.ended(task)
   }
 
   discarded(task: ObservedTask, discard: Discard): void {
     const signal = discard.reason === 'revoked' ? discard.signal : undefined
-    this.#send(task, 'task-revoked', {
+    this.#end(task, 'task-revoked', {
       terminated: signal !== undefined,
       signum: signal === undefined ? null : signalNumber(signal),
       expired: discard.reason === 'expired',
@@ -65,11 +74,13 @@ export class TaskEvents implements TaskObserver {
 
   timedOut(task: ObservedTask, limit: number): void {
     const { policy } = task.subject
-    if (policy.acksLate && settle('timed-out', policy) === 'requeue') this.#reject(task, true)
-    else {
-      const exception = `TimeLimitExceeded(${limit / 1000})`
-      this.#send(task, 'task-failed', { exception, traceback: exception })
+    if (policy.acksLate && settle('timed-out', policy) === 'requeue') {
+      this.#reject(task, true)
+      this.#attempts.ended(task)
+      return
     }
+    const exception = `TimeLimitExceeded(${limit / 1000})`
+    this.#end(task, 'task-failed', { exception, traceback: exception })
   }
 
   refused(_delivery: Delivery, { reason, detail, headers }: Unrunnable): void {
@@ -82,8 +93,15 @@ export class TaskEvents implements TaskObserver {
     this.#send(task, 'task-rejected', { requeue })
   }
 
-  #send({ id, subject }: ObservedTask, type: string, fields: EventFields): void {
-    if (subject.sendsEvents) this.#dispatcher.send(type, { uuid: id, ...fields })
+  #end(task: ObservedTask, type: string, fields: EventFields): void {
+    this.#send(task, type, fields)
+    this.#attempts.ended(task)
+  }
+
+  #send(task: ObservedTask, type: string, fields: EventFields): void {
+    const { id, subject } = task
+    if (!subject.sendsEvents) return
+    this.#attempts.tell(task, () => this.#dispatcher.send(type, { uuid: id, ...fields }))
   }
 }
 

@@ -7,6 +7,8 @@ export interface ObservedTask {
   readonly id: string
   readonly name: string
   readonly subject: RequestSubject
+  /** It runs now, as far as the worker knows. */
+  readonly running: boolean
 }
 
 /** Why a task that failed is no ordinary failure. `expected`: the task `throws` such errors. */

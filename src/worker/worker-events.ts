@@ -33,6 +33,8 @@ export interface WorkerEventsOptions {
   readonly state: WorkerState
   /** Sends a task, given as a signature. */
   readonly callTask: (signature: unknown) => Promise<unknown>
+  /** Told of each heartbeat. */
+  readonly heartbeatSent?: () => unknown
   readonly logger: Logger
   readonly clock?: Clock
 }
@@ -62,6 +64,7 @@ export class WorkerEvents {
       dispatcher,
       interval: heartbeatInterval ?? DEFAULT_INTERVAL,
       load: () => loadOf(state),
+      sent: options.heartbeatSent,
       clock,
     })
     this.#taskEvents = new TaskEvents(dispatcher)

@@ -95,6 +95,7 @@ export class Worker {
       observers: this.observers,
       state: this.state,
       callTask: async (signature) => app.signatureFrom(signature).applyAsync(),
+      heartbeatSent: () => app.signals.heartbeatSent.deliver({ sender: this }),
       logger: this.#logger,
     })
     this.observers.add(new TaskSignalsObserver({ worker: this, tasks: app.tasks, signals: app.signals }))
@@ -280,6 +281,8 @@ export class Worker {
     this.#autoscaler?.start()
     const { hooks } = this.control
     if (this.#autoscaler !== undefined) hooks.autoscaler = this.#autoscaler
+    hooks.events = this.events
+    hooks.elect = (id, topic, action) => this.events.gossip?.elect(id, topic, action)
     hooks.info = () => ({
       ...(this.#autoscaler === undefined ? {} : { autoscaler: this.#autoscaler.info() }),
       ...this.#steps?.info(),

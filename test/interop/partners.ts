@@ -26,7 +26,7 @@ export const BROKERS = ['redis', 'rabbitmq'] as const
 export type BrokerName = (typeof BROKERS)[number]
 
 /** The Python app. */
-const PYTHON_APP = fileURLToPath(new URL('fixtures/pyapp.py', import.meta.url))
+export const PYTHON_APP = fileURLToPath(new URL('fixtures/pyapp.py', import.meta.url))
 
 /** The module of our app for `celery -A`. */
 const NODE_APP = fileURLToPath(new URL('fixtures/node-worker.ts', import.meta.url))
