@@ -24,9 +24,9 @@ export interface UserAppOptions extends UserSettings {
   /** Read a module `celeryconfig` of the working folder when nothing was configured. Default false. */
   readonly useDefaultConfigModule?: boolean
   /** Where it logs; default: warnings and errors to standard error. */
-  readonly logger?: Logger
+  readonly logger?: Logger | undefined
   /** Where the time comes from; default the system's clock. */
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
 }
 
 /** The options of the app apart from the settings. */

@@ -56,6 +56,11 @@ export class HeapTimer {
     this.#clock = clock
   }
 
+  /** The time by which they are due, in milliseconds since 1970. */
+  get now(): number {
+    return this.#clock.now()
+  }
+
   /** How many timers wait. */
   get size(): number {
     return this.#heap.length

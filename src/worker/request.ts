@@ -134,7 +134,7 @@ export class Request {
     const { subject } = this
     host.entered(this)
     if (this.#endsUnrun()) return
-    if (subject.eta !== undefined && subject.eta > Date.now()) {
+    if (subject.eta !== undefined && subject.eta > host.timer.now) {
       this.#phase = 'held'
       host.held(this)
       this.#timer = host.timer.schedule(subject.eta, () => {
@@ -223,7 +223,7 @@ export class Request {
     const { expires, job } = this.subject
     const { revokes } = this.#host
     const isRevoked = this.#revoked || revokes.includes(job.headers)
-    const isExpired = !isRevoked && expires !== undefined && expires <= Date.now()
+    const isExpired = !isRevoked && expires !== undefined && expires <= this.#host.timer.now
     if (!isRevoked && !isExpired) return false
     this.#phase = 'ended'
     if (isRevoked) void this.#discard(revokes.revokingStamp(job.headers))

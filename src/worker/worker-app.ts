@@ -6,6 +6,7 @@ import type { Transport, TransportOptions } from '../messaging/transport.ts'
 import type { RunnerSource } from '../pool/pool.ts'
 import type { taskTime } from '../protocol/task-headers.ts'
 import type { TaskLookup } from '../task/ports.ts'
+import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import type { ConsumedQueue, RetryOptions } from './consumer.ts'
 import type { ControlServices } from './control-services.ts'
@@ -17,6 +18,8 @@ import type { EventsApp } from './worker-events.ts'
 export interface WorkerApp {
   readonly workerSettings: WorkerSettings
   readonly logger: Logger
+  /** By which tasks are due and expire. */
+  readonly clock: Clock
   /** The configuration, for receivers of signals. */
   readonly conf: object
   readonly signals: WorkerSignals

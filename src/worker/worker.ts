@@ -16,7 +16,13 @@ import { RateLimits } from './rate-limits.ts'
 import { Request, type RequestHost, requestKey } from './request.ts'
 import { Revokes } from './revokes.ts'
 import type { Session } from './session.ts'
-import { deliveredJob, readDelivery, type StrategyOptions, type TimeLimits, type Unrunnable } from './strategy.ts'
+import {
+  deliveredJob,
+  readDelivery,
+  type StrategyOptions,
+  type TimeLimits,
+  type Unrunnable,
+} from './strategy.ts'
 import { TaskLog } from './task-log.ts'
 import { TaskObservers } from './task-observer.ts'
 import { TaskSignalsObserver } from './task-signals-observer.ts'
@@ -68,7 +74,7 @@ export class Worker {
   readonly #timeLimits = new Map<string, TimeLimits>()
   readonly #rateLimits: RateLimits | undefined
   readonly #logger: Logger
-  readonly #timer = new HeapTimer()
+  readonly #timer: HeapTimer
   readonly #closed = Promise.withResolvers<number>()
   #pool: Pool | undefined
   #autoscaler: Autoscaler | undefined
@@ -83,6 +89,7 @@ export class Worker {
   /** @throws ImproperlyConfigured when an option cannot be. */
   constructor(app: WorkerApp, options: UserWorkerOptions = {}) {
     this.app = app
+    this.#timer = new HeapTimer(app.clock)
     this.options = normalizeWorkerOptions(this.#introduce(options), app.workerSettings)
     this.#logger = options.logger ?? app.logger
     this.control = new WorkerControl((delivery) => app.decodeBody(delivery), this.#logger)
@@ -368,7 +375,7 @@ export class Worker {
       void this.#refuse(delivery, session, { reason: 'too-often', detail, headers })
       return
     }
-    const until = postponedUntil(subject.eta, Date.now())
+    const until = postponedUntil(subject.eta, this.#timer.now)
     if (until !== undefined && session.postpone(delivery.tag, until)) return
     const request = new Request(host, subject, delivery, session)
     host.observers.received(request)

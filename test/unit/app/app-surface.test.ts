@@ -128,7 +128,7 @@ suite('what tasks have in common', () => {
     const bound: TaskHost[] = []
     class Bound extends TaskBase<[x: number], number> {
       readonly name = 't.bound'
-      onBound = (app: TaskHost): void => void bound.push(app)
+      override onBound = (app: TaskHost): void => void bound.push(app)
       run(x: number): number {
         return x
       }
