@@ -8,6 +8,7 @@ export type { NodeReply } from './control/reply-collector.ts'
 export type {
   CommandAnswer,
   DeliveryInfo,
+  ExchangeInfo,
   HelloAnswer,
   QueueInfo,
   ScheduledTaskInfo,

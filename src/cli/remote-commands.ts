@@ -84,7 +84,7 @@ export async function readRemoteCall(
 }
 
 /** Makes named arguments out of words. @throws CliError when there are too many or too few, or one makes no sense. */
-export function compileArguments(command: RemoteCommand, texts: readonly string[]): Record<string, unknown> {
+function compileArguments(command: RemoteCommand, texts: readonly string[]): Record<string, unknown> {
   const { args, variadic, required } = command
   const values: Record<string, unknown> = {}
   for (const [index, [name, type]] of args.entries()) {

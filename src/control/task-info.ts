@@ -33,10 +33,20 @@ export interface ScheduledTaskInfo {
   readonly request: TaskInfo
 }
 
+/** The exchange of a queue. */
+export interface ExchangeInfo {
+  readonly name: string
+  readonly type: string
+  readonly durable: boolean
+  readonly auto_delete: boolean
+  readonly arguments: Readonly<Record<string, unknown>> | null
+  readonly [field: string]: unknown
+}
+
 /** A queue that a worker consumes. */
 export interface QueueInfo {
   readonly name: string
-  readonly exchange: Readonly<Record<string, unknown>> | null
+  readonly exchange: ExchangeInfo | null
   readonly routing_key: string
   readonly durable: boolean
   readonly exclusive: boolean

@@ -3,7 +3,7 @@ import { MatcherNotInstalled } from '../errors.ts'
 import { matchesGlob } from '../util/glob.ts'
 
 /** Kinds of patterns: `glob` is Python's `fnmatch`, `pcre` its `re.match`. */
-export const MATCHERS: readonly string[] = ['glob', 'pcre']
+const MATCHERS: readonly string[] = ['glob', 'pcre']
 
 /**
  * Whether the name of a node matches a pattern.

@@ -26,14 +26,14 @@ test('without a command there is help, and all is well [6-016]', async () => {
   const { code, output, errors } = await run([])
   assert.equal(code, 0)
   assert.match(output(), /^Usage: celery \[options\] <command>/)
-  for (const command of ['worker', 'call', 'result', 'purge', 'report']) {
+  for (const command of ['worker', 'inspect', 'control', 'status', 'call', 'result', 'purge', 'report']) {
     assert.match(output(), new RegExp(`^ {2}${command} `, 'm'))
   }
   assert.equal(errors(), '')
 })
 
 test('every command has help', async () => {
-  for (const command of ['worker', 'call', 'result', 'purge', 'report']) {
+  for (const command of ['worker', 'inspect', 'control', 'status', 'call', 'result', 'purge', 'report']) {
     const { code, output, errors } = await run([command, '--help'])
     assert.equal(code, 0)
     assert.match(output(), new RegExp(`^Usage: celery ${command}`))
