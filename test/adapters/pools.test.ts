@@ -142,9 +142,10 @@ test('prefork: a runner module that throws makes start reject with its error', a
   )
 })
 
-test('createPool knows the names of Celery [7-018, 7-023, 7-024] and refuses others', async () => {
+test('createPool knows the names of Celery [7-018, 7-021, 7-022, 7-023, 7-024] and refuses others', async () => {
   assert.equal((await createPool('gevent', { concurrency: 7 })).size, 7)
   assert.equal((await createPool('solo', { concurrency: 7 })).size, 1)
+  assert.equal((await createPool('celery.concurrency.thread:TaskPool', { concurrency: 2 })).size, 2)
   assert.equal((await createPool('processes', { concurrency: 2, tasksPerProcess: 5 })).size, 10)
   await assert.rejects(createPool('threadz', {}), /No pool is called "threadz": use one of prefork/)
 })

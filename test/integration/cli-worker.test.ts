@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { eventually, eventuallyValue } from '../support/eventually.ts'
+import { freePort } from '../support/free-port.ts'
 import { cliPlace, lineOf } from './cli-process.ts'
 
 test('a worker shows what it is: banner, queues, tasks, and that its broker is embedded [11-033]', async (t) => {
@@ -127,6 +128,17 @@ test('USR1 shows what goes on, running tasks by name [6-086]', async (t) => {
   worker.signal('SIGUSR1')
   await worker.waitForOutput(new RegExp(`tasks: 1\\n {2}cli\\.wait\\[${id}\\]`))
   writeFileSync(place.file('gate'), '')
+  assert.equal(await worker.stop(), 0)
+})
+
+test('USR2 lets a debugger in, if that is allowed [6-087, 6-076]', async (t) => {
+  const port = await freePort()
+  const place = cliPlace(t, { CELERY_RDBSIG: '1', CELERY_RDB_PORT: String(port) })
+  const worker = await place.worker('-P', 'solo')
+  worker.signal('SIGUSR2')
+  await worker.waitForOutput(new RegExp(`A debugger can connect to port ${port}`))
+  const versions = await (await fetch(`http://127.0.0.1:${port}/json/version`)).json()
+  assert.match(JSON.stringify(versions), /node\.js/)
   assert.equal(await worker.stop(), 0)
 })
 

@@ -85,6 +85,22 @@ test('autoscaling starts with the smallest pool, none at all without a minimum, 
   assert.ok(lines.includes('Scaling down 2 processes.'))
 })
 
+test('messages are fetched for the largest pool that may be [7-044]', async (t) => {
+  const { app, worker: create } = setup(t)
+  const begun: (() => void)[] = []
+  const late = app.task('t.late', { acksLate: true }, () => new Promise<void>((end) => begun.push(end)))
+  const worker = create({ autoscale: { max: 3 }, prefetchMultiplier: 2 })
+  await worker.start()
+  const results = await Promise.all(Array.from({ length: 7 }, () => late.delay()))
+  await eventually(() => begun.length === 3 && worker.state.delivered === 6)
+  for (let done = 0; done < 7; done += 1) {
+    await eventually(() => begun.length > done)
+    begun[done]?.()
+    await results[done]?.get({ timeout: 20 })
+  }
+  assert.equal(worker.state.delivered, 7)
+})
+
 test('a class of your own can scale the pool [1-167, 7-043]', async (t) => {
   class Eager extends Autoscaler {
     override maybeScale(): void {
