@@ -35,6 +35,7 @@ export class Presence {
   readonly #options: PresenceOptions
   #registered: Promise<boolean> | undefined
   #listable = true
+  #beats = 0
 
   constructor(options: PresenceOptions) {
     this.#options = options
@@ -50,7 +51,10 @@ export class Presence {
   async beat(): Promise<readonly string[]> {
     if (!(await this.#registered)) return []
     const silent = await this.#beat()
-    return silent.length > 0 && this.#listable ? this.#dead(silent) : []
+    this.#beats += 1
+    // When a server comes back its consumers connect one after the other: nobody is dead for being later than we are.
+    const early = this.#beats * HEARTBEAT_INTERVAL < SILENCE * 1000
+    return silent.length > 0 && this.#listable && !early ? this.#dead(silent) : []
   }
 
   /** Everything of that consumer is restored; nobody needs to look for it again. */

@@ -163,6 +163,26 @@ for i = 3, #ARGV, 2 do
   end
 end`)
 
+/**
+ * Records messages anew under tags of another consumer, as far as they are still on record.
+ *
+ * KEYS: unacked, unacked index. ARGV: what the new tags begin with; the old tags. Answers new tag, record, …
+ */
+export const INHERIT: RedisScript = redisScript(`${NOW}
+local out = {}
+for i = 2, #ARGV do
+  local record = redis.call('HGET', KEYS[1], ARGV[i])
+  if record then
+    local tag = ARGV[1] .. (i - 1)
+    redis.call('HSET', KEYS[1], tag, record)
+    redis.call('ZADD', KEYS[2], seconds(now), tag)
+    redis.call('HDEL', KEYS[1], ARGV[i])
+    redis.call('ZREM', KEYS[2], ARGV[i])
+    out[#out + 1], out[#out + 2] = tag, record
+  end
+end
+return out`)
+
 /** Renews leases that still exist. KEYS: unacked index. ARGV: tags. Answers how many there are. */
 export const RENEW: RedisScript = redisScript(`${NOW}
 local renewed = 0

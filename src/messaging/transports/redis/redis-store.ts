@@ -24,6 +24,7 @@ import type {
   Taken,
 } from '../../virtual/queue-store.ts'
 import { Caretaker } from './caretaker.ts'
+import type { Inheritance } from './inheritance.ts'
 import { connectionName, Presence } from './presence.ts'
 import { RedisBindings } from './redis-bindings.ts'
 import { RedisFanout } from './redis-fanout.ts'
@@ -32,11 +33,14 @@ import type { RedisOptions } from './redis-options.ts'
 import { RedisSubscriber } from './redis-subscriber.ts'
 import { Restorer } from './restorer.ts'
 import { Taker } from './taker.ts'
+import type { HeldMessage } from './unacked.ts'
 import { Unacked } from './unacked.ts'
 import { Wake } from './wake.ts'
 
 /** What a store works with besides its options. */
 export interface RedisStoreContext {
+  /** What stores of this process leave to those that come after them. Default: nothing. */
+  readonly inheritance?: Inheritance | undefined
   readonly warn: (message: string) => void
   readonly clock: Clock
 }
@@ -72,6 +76,9 @@ export class RedisStore implements QueueStore {
   readonly #taker: Taker
   readonly #caretaker: Caretaker
   readonly #presence: Presence
+  readonly #inheritance: Inheritance | undefined
+  /** Taken over, and not handed out yet; undefined: not asked for yet. */
+  #inherited: HeldMessage[] | undefined
   readonly #closed = new Deferred<Error | undefined>()
   /** Milliseconds after which a queue without activity goes. AMQP: `x-expires`. */
   readonly #expiring = new Map<string, number>()
@@ -80,12 +87,14 @@ export class RedisStore implements QueueStore {
   #closing: Promise<void> | undefined
 
   /** Use `openRedisStore`. */
-  constructor(connection: RedisConnection, options: RedisOptions, { warn, clock }: RedisStoreContext) {
+  constructor(connection: RedisConnection, options: RedisOptions, context: RedisStoreContext) {
+    const { warn, clock, inheritance } = context
     const { prioritySteps, visibilityTimeout, pollingInterval, clientName, bodyEncoding } = options
     const keys = new RedisKeys(options)
     const fail = (reason: Error): void => this.#fail(reason)
     const open = (): Promise<RedisConnection> => openRedis(options.target)
     this.#connection = connection
+    this.#inheritance = inheritance
     this.#options = options
     this.#keys = keys
     this.closed = this.#closed.promise
@@ -185,9 +194,21 @@ export class RedisStore implements QueueStore {
       this.#consumed = queues
       await this.#wake.start()
     }
+    const inherited = await this.#inherit(queues, max)
+    if (inherited.length > 0) return inherited
     const taken = await this.#taker.take(queues, { max, signal, wait })
     if (taken.length > 0) await this.#keepQueues(queues)
     return taken
+  }
+
+  /** What a store before this one held comes first, and is asked for once. */
+  async #inherit(queues: readonly string[], max: number): Promise<readonly HeldMessage[]> {
+    if (this.#inherited === undefined) {
+      const legacies = this.#inheritance?.claim(queues) ?? []
+      this.#inherited = []
+      if (legacies.length > 0) this.#inherited.push(...(await this.#unacked.inherit(legacies)))
+    }
+    return this.#inherited.length === 0 ? [] : this.#inherited.splice(0, max)
   }
 
   settle(taken: readonly Taken[]): Promise<void> {
@@ -244,6 +265,7 @@ export class RedisStore implements QueueStore {
   #fail(reason: Error): void {
     if (this.#closing !== undefined) return
     this.#closing = Promise.resolve()
+    this.#inheritance?.leave(this.#unacked.held)
     void this.#caretaker.stop()
     void this.#taker.stop()
     this.#connection.destroy(reason)

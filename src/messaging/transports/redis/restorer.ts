@@ -1,9 +1,10 @@
 /** Gives messages of those back to their queues who will not settle them any more. kombu: `QoS.restore_visible`. */
 import type { RedisConnection } from '../../../util/redis/redis-connection.ts'
 import { uuid } from '../../../util/uuid.ts'
-import { countDelivery, decodeEnvelope, markRedelivered } from '../../virtual/envelope.ts'
+import { countDelivery, markRedelivered } from '../../virtual/envelope.ts'
 import type { BindingTable } from '../../virtual/queue-store.ts'
 import { matchesTopic } from '../../virtual/topic-pattern.ts'
+import { readRecord } from './record.ts'
 import type { RedisKeys } from './redis-keys.ts'
 import type { RedisOptions } from './redis-options.ts'
 import { EXPIRED, UNLOCK } from './redis-scripts.ts'
@@ -131,29 +132,6 @@ export class Restorer {
       return pattern === '' ? key === routingKey : matchesTopic(key, routingKey)
     })
     return [...new Set(fitting.map(({ queue }) => queue))]
-  }
-}
-
-interface UnackedRecord {
-  /** The envelope as it stands there. */
-  readonly text: string
-  readonly exchange: string
-  readonly routingKey: string
-  readonly priority: number | undefined
-}
-
-/** The end of a record: of the envelope, exchange and routing key. */
-const RECORD_END = /\}\s*,\s*("(?:[^"\\]|\\.)*")\s*,\s*("(?:[^"\\]|\\.)*")\s*\]\s*$/
-
-function readRecord(record: string): UnackedRecord | undefined {
-  const end = RECORD_END.exec(record)
-  if (end === null) return undefined
-  const text = record.slice(record.indexOf('{'), end.index + 1)
-  try {
-    const { priority } = decodeEnvelope(text).properties
-    return { text, exchange: JSON.parse(end[1] ?? ''), routingKey: JSON.parse(end[2] ?? ''), priority }
-  } catch {
-    return undefined
   }
 }
 

@@ -2,8 +2,18 @@
 import { systemClock } from '../../../util/clock.ts'
 import type { Transport } from '../../transport.ts'
 import { virtualTransport } from '../../virtual/virtual-transport.ts'
+import { Inheritance } from './inheritance.ts'
 import { redisOptions } from './redis-options.ts'
 import { openRedisStore } from './redis-store.ts'
+
+/** By URL, so that two connections of this process to the same broker know of each other. */
+const inheritances = new Map<string, Inheritance>()
+
+function inheritanceOf(url: string): Inheritance {
+  const known = inheritances.get(url) ?? new Inheritance()
+  inheritances.set(url, known)
+  return known
+}
 
 /**
  * `redis://`, `rediss://`, `redis+socket://` and `sentinel://`. Lower priorities are served first. Transport options are
@@ -17,5 +27,9 @@ export const redisTransport: Transport = virtualTransport({
     mandatory: true,
   },
   open: (options) =>
-    openRedisStore(redisOptions(options), { warn: options.warn ?? (() => undefined), clock: systemClock }),
+    openRedisStore(redisOptions(options), {
+      warn: options.warn ?? (() => undefined),
+      clock: systemClock,
+      inheritance: inheritanceOf(options.url),
+    }),
 })

@@ -7,10 +7,12 @@
 import { ConnectionError } from '../../../errors.ts'
 import type { RedisConnection } from '../../../util/redis/redis-connection.ts'
 import { uuid } from '../../../util/uuid.ts'
-import { markRedelivered } from '../../virtual/envelope.ts'
+import { decodeEnvelope, markRedelivered } from '../../virtual/envelope.ts'
 import type { PostponedMessage, StoredMessage, Taken } from '../../virtual/queue-store.ts'
+import type { Legacy } from './inheritance.ts'
+import { readRecord } from './record.ts'
 import type { RedisKeys } from './redis-keys.ts'
-import { BURY, POSTPONE, RENEW, RESTORE, SETTLE } from './redis-scripts.ts'
+import { BURY, INHERIT, POSTPONE, RENEW, RESTORE, SETTLE } from './redis-scripts.ts'
 
 /** A message that was taken. */
 export class HeldMessage implements Taken {
@@ -158,6 +160,38 @@ export class Unacked {
         [tag, Buffer.byteLength(recordTail(queue))],
       )
     }
+  }
+
+  /** What is held now. */
+  get held(): Iterable<HeldMessage> {
+    return this.#held.values()
+  }
+
+  /** Takes messages over that are on record under other tags: those of them that still are. */
+  async inherit(legacies: readonly Legacy[]): Promise<readonly HeldMessage[]> {
+    const { unacked, unackedIndex } = this.#keys
+    const inherited: HeldMessage[] = []
+    for (let from = 0; from < legacies.length; from += RESTORE_BATCH) {
+      const tags = legacies.slice(from, from + RESTORE_BATCH).map(({ tag }) => tag)
+      const reply = await this.#connection.run(INHERIT, [unacked, unackedIndex], [this.nextTags(), ...tags])
+      const entries: readonly unknown[] = Array.isArray(reply) ? reply : []
+      for (let index = 0; index < entries.length; index += 2) {
+        const message = this.#inherited(String(entries[index]), String(entries[index + 1]))
+        if (message !== undefined) inherited.push(message)
+      }
+    }
+    return inherited
+  }
+
+  #inherited(tag: string, record: string): HeldMessage | undefined {
+    const read = readRecord(record)
+    if (read === undefined) return undefined
+    const { routingKey: queue, priority } = read
+    const envelope = markRedelivered(read.text)
+    const list = this.#keys.list(queue, priority)
+    const message = new HeldMessage(queue, decodeEnvelope(envelope), tag, list, envelope)
+    this.hold(message)
+    return message
   }
 
   /** Puts everything back that is still held. */

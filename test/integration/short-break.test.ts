@@ -1,0 +1,73 @@
+/** A worker whose connection breaks for a moment keeps its tasks, running and waiting, though others are idle. */
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { Celery } from '../../src/index.ts'
+import { silentLogger } from '../../src/util/logger.ts'
+import { Worker } from '../../src/worker/worker.ts'
+import { onCleanup } from '../support/cleanup.ts'
+import { eventually } from '../support/eventually.ts'
+import { openTestConnection } from '../support/redis-store.ts'
+import { needs } from '../support/require-server.ts'
+import { startRedis } from '../support/servers/redis.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
+
+/** A worker that writes down what it runs, and waits at the gate with it. */
+function startWorker(
+  t: TestContext,
+  { url, log, gate }: { url: string; log: string[]; gate: Promise<void> },
+) {
+  const app = new Celery('break', { broker: url, logger: silentLogger, setAsCurrent: false })
+  app.task('t.late', { acksLate: true, ignoreResult: true }, async (name: string) => {
+    log.push(name)
+    await gate
+  })
+  const worker = new Worker(app, { pool: 'async', concurrency: 1, logger: silentLogger })
+  onCleanup(
+    t,
+    async () => {
+      await worker.stop('cold')
+      await app.close()
+    },
+    () => undefined,
+  )
+  return { app, worker }
+}
+
+test('Redis: nobody else gets what a worker holds that connects again [7-102]', {
+  ...needs('redis-server'),
+  timeout: 60_000,
+}, async (t) => {
+  const { url } = await startRedis(t)
+  const proxy = await startTcpProxy(t, Number(new URL(url).port))
+  const gate = Promise.withResolvers<void>()
+  onCleanup(
+    t,
+    async () => gate.resolve(),
+    () => undefined,
+  )
+  const [log, others]: [string[], string[]] = [[], []]
+  const { app, worker } = startWorker(t, { url: proxy.through(url), log, gate: gate.promise })
+  await worker.start()
+  await app.sendTask('t.late', ['runs'])
+  await app.sendTask('t.late', ['waits'])
+  await eventually(() => worker.state.requests.size === 2 && log.length === 1)
+  const idle = startWorker(t, { url, log: others, gate: gate.promise })
+  await idle.worker.start()
+  const redis = await openTestConnection(t, url)
+  const held = async (): Promise<string> => JSON.stringify(await redis.send('HKEYS', 'unacked'))
+  const before = await held()
+
+  proxy.cut()
+
+  // The same messages, under the name of the new connection.
+  await eventually(async () => {
+    assert.equal(worker.state.requests.size, 2)
+    assert.equal(worker.state.delivered, 4)
+    assert.notEqual(await held(), before)
+  })
+  gate.resolve()
+  await eventually(async () => assert.equal(await redis.send('EXISTS', 'unacked', 'celery'), 0))
+  const commands = String(await redis.send('INFO', 'commandstats'))
+  assert.ok(!commands.includes('cmdstat_rpush:'), 'something went back into a queue')
+  assert.deepEqual([log, others], [['runs', 'waits'], []])
+})
