@@ -107,7 +107,7 @@ function load(): ReadonlyMap<string, Golden> {
 suite('requests', () => {
   const golden = load()
   for (const [name, call] of Object.entries(CALLS)) {
-    test(`${name} [5-079] [6-125]`, async (t) => {
+    test(`${name} [5-079] [5-081] [6-125]`, async (t) => {
       await using app = createTestApp()
       const node = await startControlNode(t, app, { name: NODE, answer: () => undefined })
       const called = call(app.control)
