@@ -9,6 +9,7 @@ import { callCommand } from './call.ts'
 import type { CliIo, GlobalOptions } from './cli-context.ts'
 import { CliContext } from './cli-context.ts'
 import { controlCommand } from './control.ts'
+import { eventsCommand } from './events.ts'
 import { CliError, EXIT } from './exit-code.ts'
 import { inspectCommand } from './inspect.ts'
 import { graphCommand } from './graph.ts'
@@ -71,6 +72,7 @@ ${environmentNote(program)}`,
     inspectCommand,
     controlCommand,
     statusCommand,
+    eventsCommand,
     callCommand,
     resultCommand,
   ]

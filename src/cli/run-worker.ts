@@ -95,7 +95,7 @@ export async function runWorker(
   const logger = await setUpWorkerLog(context, found.app, options.loglevel, logfile)
   let again = false
   try {
-    for (const text of warningsAtStart(context, conf, options)) logger.warn(text)
+    for (const text of warningsAtStart(context, conf)) logger.warn(text)
     again = await serve(context, found, options, { hostname, logger })
   } finally {
     removePidfile?.()
@@ -192,7 +192,7 @@ function filePath(template: string | null | undefined, hostname: string): string
 function workerOptions(options: WorkerCommandOptions): UserWorkerOptions {
   const { concurrency, tasksPerProcess, queues, excludeQueues, prefetchMultiplier } = options
   const { pool, timeLimit, softTimeLimit, maxTasksPerChild, maxMemoryPerChild } = options
-  const { autoscale, disablePrefetch } = options
+  const { autoscale, disablePrefetch, taskEvents, heartbeatInterval } = options
   return {
     ...(pool === undefined ? {} : { pool }),
     ...(concurrency === undefined ? {} : { concurrency }),
@@ -206,29 +206,22 @@ function workerOptions(options: WorkerCommandOptions): UserWorkerOptions {
     ...(softTimeLimit === undefined ? {} : { softTimeLimit }),
     ...(maxTasksPerChild === undefined ? {} : { maxTasksPerChild }),
     ...(maxMemoryPerChild === undefined ? {} : { maxMemoryPerChild }),
+    ...(taskEvents === undefined ? {} : { taskEvents }),
+    ...(heartbeatInterval === undefined ? {} : { heartbeatInterval }),
+    heartbeat: options.withoutHeartbeat !== true,
+    gossip: options.withoutGossip !== true,
     purge: options.purge ?? false,
     mingle: options.withoutMingle !== true,
   }
 }
 
-/** Options that Celery's workers have and ours are still to learn. Silence about them would be a lie. */
-const WITHOUT_EFFECT = {
-  taskEvents: '--task-events',
-  heartbeatInterval: '--heartbeat-interval',
-} as const satisfies Partial<Record<keyof WorkerCommandOptions, string>>
-
 function* warningsAtStart(
   context: CliContext,
   conf: Configuration,
-  options: WorkerCommandOptions,
 ): Generator<string> {
   const warning = checkPrivileges(conf.acceptContent, process.getuid?.(), context.environment)
   if (warning !== undefined) yield warning
   yield* conf.warnings
-  const given: Partial<Record<string, unknown>> = { ...options }
-  for (const [name, flag] of Object.entries(WITHOUT_EFFECT)) {
-    if (given[name] !== undefined) yield `${flag} has no effect yet`
-  }
 }
 
 function startBanner(worker: Worker, { app, reference }: FoundApp, options: WorkerCommandOptions): string {
@@ -242,7 +235,7 @@ function startBanner(worker: Worker, { app, reference }: FoundApp, options: Work
     transport: conf.brokerReadUrl,
     results: typeof conf.resultBackend === 'string' ? conf.resultBackend : undefined,
     concurrency: concurrencyText(worker.options),
-    taskEvents: false,
+    taskEvents: worker.options.taskEvents,
     queues: worker.queues.map(bannerQueue),
     tasks: threshold <= LOG_LEVELS.INFO ? names : undefined,
     now: new Date(),

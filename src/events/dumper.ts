@@ -56,8 +56,9 @@ function text(value: unknown): string {
 /** `2030-01-02 03:04:05.678000+00:00`, without a fraction when there is none. */
 function pythonTime(timestamp: unknown): string {
   if (typeof timestamp !== 'number' || !Number.isFinite(new Date(timestamp * 1000).getTime())) return 'None'
-  const microseconds = Math.round((timestamp % 1) * 1e6)
-  const [date = ''] = new Date(Math.floor(timestamp) * 1000).toISOString().split('.')
+  const total = Math.round(timestamp * 1e6)
+  const microseconds = total % 1e6
+  const [date = ''] = new Date((total - microseconds) / 1000).toISOString().split('.')
   const fraction = microseconds === 0 ? '' : `.${String(microseconds).padStart(6, '0')}`
   return `${date.replace('T', ' ')}${fraction}+00:00`
 }

@@ -5,9 +5,11 @@ import type { CeleryEvent } from '../../src/protocol/events.ts'
 import { StreamLogger } from '../../src/util/logger.ts'
 import { onCleanup } from '../support/cleanup.ts'
 import { eventually } from '../support/eventually.ts'
-import { startPythonWorker } from '../support/python.ts'
+import { startPythonCelery, startPythonWorker } from '../support/python.ts'
+import { startProcess } from '../support/spawn.ts'
 import {
   BROKERS,
+  CLI,
   needsPartners,
   PYTHON_APP,
   startNodeApp,
@@ -248,6 +250,43 @@ for (const broker of BROKERS) {
       assert.doesNotMatch(log, /WARN|ERROR|CRITICAL|Traceback/)
   })
 }
+
+test('a dump has the lines of Python’s [9-017] [6-030]', needsPartners('redis'), async (t) => {
+  const place = await startPlace(t, 'redis')
+  const node = startNodeApp(t, place)
+  const theirs = startPythonCelery(t, { app: PYTHON_APP, args: ['events', '--dump'], env: place.env })
+  const ours = startProcess(process.execPath, [CLI, '-b', place.broker, 'events', '--dump'], { t })
+  const dispatcher = node.app.events.defaultDispatcher()
+  await eventually(async () => {
+    await dispatcher.publish('test-probe')
+    return [theirs, ours].every((dump) => dump.stdout().includes('test probe'))
+  })
+  const worker = await startNodeWorker(t, node, { taskEvents: true, heartbeat: false, hostname: 'node@test' })
+  await node.app
+    .signature('node.add', { args: [2, 3] })
+    .delay()
+    .get({ timeout: 20 })
+  await assert.rejects(
+    node.app
+      .signature('node.fail', { args: ['Unicode'] })
+      .delay()
+      .get({ timeout: 20 }),
+  )
+  await dispatcher.publish('test-of-values', { a: null, b: true, c: [1, 'x', 0.5], d: { e: 'f' }, g: 1e-7 })
+  await worker.stop()
+  await dispatcher.publish('test-end')
+  await Promise.all([theirs, ours].map((dump) => dump.waitForOutput(/test end/)))
+  const [expected, actual] = [theirs, ours].map((dump) =>
+    dump
+      .stdout()
+      .replaceAll(/local_received=[\d.]+/g, 'local_received=?')
+      .split('\n')
+      .filter((line) => !line.includes('test probe')),
+  )
+  assert.deepEqual(actual, expected)
+  assert.equal(expected?.[0], '-> evdump: starting capture...')
+  assert.equal(await ours.stop(), 0)
+})
 
 function typesOf({ types }: Readonly<Record<string, unknown>>): string[] {
   assert.ok(Array.isArray(types))

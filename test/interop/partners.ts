@@ -31,7 +31,7 @@ export const PYTHON_APP = fileURLToPath(new URL('fixtures/pyapp.py', import.meta
 /** The module of our app for `celery -A`. */
 const NODE_APP = fileURLToPath(new URL('fixtures/node-worker.ts', import.meta.url))
 
-const CLI = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+export const CLI = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
 /** A broker, a result backend, and the URLs of both for everybody who takes part. */
 export interface Place {

@@ -1,0 +1,13 @@
+/** Events: what workers and clients tell those who watch. The app's are at `app.events`. */
+export type { CameraOptions } from './events/camera.ts'
+export { Camera } from './events/camera.ts'
+export { Dumper } from './events/dumper.ts'
+export type { DispatcherOptions } from './events/event-dispatcher.ts'
+export { EventDispatcher } from './events/event-dispatcher.ts'
+export type { CaptureOptions, EventHandler, ReceiverOptions } from './events/event-receiver.ts'
+export { EventReceiver } from './events/event-receiver.ts'
+export type { StateOptions, TaskQuery } from './events/state.ts'
+export { State } from './events/state.ts'
+export { TaskRecord } from './events/task-record.ts'
+export { heartbeatExpires, WorkerRecord } from './events/worker-record.ts'
+export type { CeleryEvent, EventFields } from './protocol/events.ts'
