@@ -10,6 +10,7 @@ export interface WorkerSettings {
   readonly workerDisablePrefetch: boolean
   readonly workerDirect: boolean
   readonly workerAgent: string | object | undefined
+  readonly workerConsumer: string | object
   /** In seconds. */
   readonly workerProcAliveTimeout: number
   readonly workerConcurrency: number | undefined
@@ -20,6 +21,7 @@ export interface WorkerSettings {
   readonly workerMaxTasksPerChild: number | undefined
   readonly workerMaxMemoryPerChild: number | undefined
   readonly workerDisableRateLimits: boolean
+  readonly workerCancelLongRunningTasksOnConnectionLoss: boolean
   readonly workerEnableRemoteControl: boolean
   readonly workerStateDb: string | undefined
   readonly workerPoolRestarts: boolean
@@ -35,6 +37,7 @@ export function readWorkerSettings(settings: Settings): WorkerSettings {
     workerDisablePrefetch: settings.workerDisablePrefetch,
     workerDirect: settings.workerDirect,
     workerAgent: settings.workerAgent ?? undefined,
+    workerConsumer: settings.workerConsumer,
     workerProcAliveTimeout: settings.workerProcAliveTimeout,
     workerConcurrency: settings.workerConcurrency ?? undefined,
     workerTasksPerProcess: settings.workerTasksPerProcess,
@@ -44,6 +47,7 @@ export function readWorkerSettings(settings: Settings): WorkerSettings {
     workerMaxTasksPerChild: settings.workerMaxTasksPerChild ?? undefined,
     workerMaxMemoryPerChild: settings.workerMaxMemoryPerChild ?? undefined,
     workerDisableRateLimits: settings.workerDisableRateLimits,
+    workerCancelLongRunningTasksOnConnectionLoss: settings.workerCancelLongRunningTasksOnConnectionLoss,
     workerEnableRemoteControl: settings.workerEnableRemoteControl,
     workerStateDb: settings.workerStateDb ?? undefined,
     workerPoolRestarts: settings.workerPoolRestarts,

@@ -99,8 +99,12 @@ export interface WorkerOptions {
   readonly direct: boolean
   /** A step of the consumer, or a class of one, or where it is. */
   readonly agent: string | object | undefined
+  /** Reference or class. */
+  readonly consumer: string | object
   /** Whether the tasks' `rateLimit` counts. */
   readonly rateLimits: boolean
+  /** Whether tasks end that run when their connection breaks, if they acknowledge late. */
+  readonly cancelOnConnectionLoss: boolean
   readonly statedb: string | undefined
   readonly remoteControl: boolean
   readonly mingle: boolean
@@ -162,7 +166,9 @@ export function normalizeWorkerOptions(user: UserWorkerOptions, settings: Worker
     procAliveTimeout: toMilliseconds(settings.workerProcAliveTimeout, 'workerProcAliveTimeout'),
     direct: settings.workerDirect,
     agent: settings.workerAgent,
+    consumer: settings.workerConsumer,
     rateLimits: !settings.workerDisableRateLimits,
+    cancelOnConnectionLoss: settings.workerCancelLongRunningTasksOnConnectionLoss,
     statedb: user.statedb ?? settings.workerStateDb,
     remoteControl: user.remoteControl ?? settings.workerEnableRemoteControl,
     mingle: user.mingle ?? true,

@@ -6,8 +6,9 @@ import { HeapTimer } from '../util/heap-timer.ts'
 import type { Logger } from '../util/logger.ts'
 import type { Autoscaler } from './autoscaler.ts'
 import type { CommandState } from './commands/command-state.ts'
-import type { ConsumedQueue } from './consumer.ts'
-import { Consumer } from './consumer.ts'
+import type { ConsumedQueue, Consumer } from './consumer.ts'
+import type { ConsumerClass } from './consumer-class.ts'
+import { consumerClass } from './consumer-class.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { startDelayedDelivery } from './delayed-delivery.ts'
 import { postponedUntil } from './far-etas.ts'
@@ -194,9 +195,10 @@ export class Worker {
     await pool.start(this.app.runnerSource({ hostname: this.hostname, module: appModule }))
     if (this.#stopping) return
     await this.#startCompanions(pool)
+    const Class = await consumerClass(this.options.consumer)
     if (this.#stopping) return
     const host = this.#requestHost(pool)
-    const consumer = this.#createConsumer(pool, host)
+    const consumer = this.#createConsumer(Class, pool, host)
     this.#consumer = consumer
     this.control.start(this.#commandState(pool, consumer))
     if (this.options.purge) await this.app.purge(this.options.queues)
@@ -305,7 +307,7 @@ export class Worker {
     if (!this.#stopping) await this.#steps.start()
   }
 
-  #createConsumer(pool: Pool, host: RequestHost): Consumer {
+  #createConsumer(Class: ConsumerClass, pool: Pool, host: RequestHost): Consumer {
     const { app, options } = this
     const strategy: StrategyOptions = {
       tasks: app.tasks,
@@ -317,7 +319,7 @@ export class Worker {
       timeLimit: options.timeLimit,
       softTimeLimit: options.softTimeLimit,
     }
-    return new Consumer({
+    return new Class({
       candidates: app.brokers('read'),
       resolve: (url) => app.resolveTransport(url),
       queues: this.queues,
@@ -330,6 +332,7 @@ export class Worker {
       },
       lost: (session) => {
         this.state.sessionLost(session)
+        if (options.cancelOnConnectionLoss) for (const request of this.state.requests) request.cancel()
         this.#steps?.lost(session)
       },
       retry: app.brokerRetry,

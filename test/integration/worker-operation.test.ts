@@ -9,7 +9,7 @@ import { Celery, Exchange, ImproperlyConfigured, Queue, type UserAppOptions } fr
 import { resolveTransport } from '../../src/messaging/transports/resolve-transport.ts'
 import { AsyncPool } from '../../src/pool/async-pool.ts'
 import { StreamLogger } from '../../src/util/logger.ts'
-import { Autoscaler, type UserWorkerOptions, Worker, workerDirect } from '../../src/worker.ts'
+import { Autoscaler, Consumer, type UserWorkerOptions, Worker, workerDirect } from '../../src/worker.ts'
 import { testBrokers } from '../support/brokers.ts'
 import { onCleanup } from '../support/cleanup.ts'
 import { eventually } from '../support/eventually.ts'
@@ -266,6 +266,20 @@ test('an agent is a step of the consumer that is named in the settings [1-166]',
   assert.equal(await started.promise, 'w@h')
   const wrong = setup(t, { workerAgent: class {} })
   await assert.rejects(wrong.worker().start(), /workerAgent: must be a bootstep, or a class of one/)
+})
+
+test('what keeps the worker connected can be a class of your own [1-172]', async (t) => {
+  const seen: string[] = []
+  class Watched extends Consumer {
+    override async start(): Promise<void> {
+      await super.start()
+      seen.push(...this.queues.map(({ name }) => name))
+    }
+  }
+  await setup(t, { workerConsumer: Watched }).worker().start()
+  assert.deepEqual(seen, ['celery'])
+  const wrong = setup(t, { workerConsumer: class {} })
+  await assert.rejects(wrong.worker().start(), /workerConsumer: must be a class that extends Consumer/)
 })
 
 test('a pool can be a class of your own [6-025, 6-066, 7-025]', async (t) => {
