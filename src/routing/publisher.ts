@@ -14,7 +14,8 @@ import type { CompressionRegistry } from '../messaging/compression.ts'
 import type { DeliveryMode, Queue } from '../messaging/entity.ts'
 import { numericMode } from '../messaging/entity.ts'
 import type { MessageProperties, OutgoingMessage } from '../messaging/message.ts'
-import type { Producer, PublishOptions } from '../messaging/producer.ts'
+import type { PublishOptions } from '../messaging/producer.ts'
+import { Producer } from '../messaging/producer.ts'
 import type { SerializerRegistry } from '../messaging/serialization/registry.ts'
 import type { EncodedTask, TaskTemplate } from '../protocol/task-message.ts'
 import {
@@ -42,7 +43,7 @@ import { delayed, nativeDelay } from './native-delay.ts'
 import { intervalPolicy } from './publish-retry.ts'
 import type { QueueSettings, Queues } from './queues.ts'
 import type { Routes } from './routes.ts'
-import { readRoutes } from './routes.ts'
+import { readRoutes, routesOf } from './routes.ts'
 import type { EventSender } from './sent-event.ts'
 import { eventSender, sentEvent } from './sent-event.ts'
 
@@ -184,7 +185,9 @@ export class Publisher {
   #planOf(call: TaskCall, routes: Routes): Plan {
     const known = this.#plans.get(call.options)
     if (known !== undefined) return known
-    const plan = makePlan(this.#options, this.#options.settings(), routes, call)
+    const { router } = call.options
+    const asked = router === undefined || router === null ? routes : routesOf([router])
+    const plan = makePlan(this.#options, this.#options.settings(), asked, call)
     const isReusable = plan.plain && routes.byNameOnly && call.options === call.task?.options.publish
     if (isReusable) this.#plans.set(call.options, plan)
     return plan
@@ -207,7 +210,7 @@ export class Publisher {
       signals.taskSent.hasReceivers
     const sent = observed
       ? this.#sendObserved(plan, call, { task, properties, publish })
-      : this.#options.producer().publish(this.#message(plan, task, properties), publish)
+      : this.#producerOf(call).publish(this.#message(plan, task, properties), publish)
     if (!this.#settings?.taskSendSentEvent) return sent
     const events = eventSender(plan.options, this.#options.events())
     return sent.then(() => events.send('task-sent', sentEvent(call, task, plan.queue, publish.target)))
@@ -267,9 +270,17 @@ export class Publisher {
     }
   }
 
+  /** The call may bring its own. */
+  #producerOf({ options }: TaskCall): Producer {
+    const own = options['producer'] ?? options['publisher']
+    if (own === undefined || own === null) return this.#options.producer()
+    if (own instanceof Producer) return own
+    throw new TypeError('producer must be a Producer of celeriac/messaging')
+  }
+
   /** Somebody listens: receivers may change the message before it goes. */
   async #sendObserved(plan: Plan, call: TaskCall, { task, properties, publish }: Sending): Promise<void> {
-    const { signals, producer } = this.#options
+    const { signals } = this.#options
     const { exchange, routingKey } = publish.target
     const changeable: Record<string, unknown> = {
       ...properties,
@@ -285,7 +296,10 @@ export class Publisher {
       if (pending !== undefined) await pending
     }
     const message = this.#message(plan, task, properties)
-    await producer().publish({ ...message, properties: { ...message.properties, ...changeable } }, publish)
+    await this.#producerOf(call).publish(
+      { ...message, properties: { ...message.properties, ...changeable } },
+      publish,
+    )
     if (signals.afterTaskPublish.hasReceivers) await signals.afterTaskPublish.send(common)
     if (signals.taskSent.hasReceivers) {
       const { id: taskId, args, kwargs } = call
@@ -342,7 +356,7 @@ function makePlan(
       target,
       declare: queue === undefined || queue instanceof Broadcast ? [] : [queue],
       retry: retryOf(given, settings),
-      timeout: given.milliseconds('timeout'),
+      timeout: timeoutOf(given),
     },
     serializer: given.text('serializer') ?? settings.taskSerializer,
     compression: given.text('compression') ?? settings.taskCompression ?? undefined,
@@ -381,7 +395,14 @@ const COMMON: ReadonlySet<string> = new Set([
   'retry',
   'retry_policy',
   'timeout',
+  'confirm_timeout',
 ])
+
+function timeoutOf(read: OptionReader): number | undefined {
+  const timeout = read.milliseconds('timeout')
+  const confirm = read.milliseconds('confirm_timeout')
+  return timeout === undefined || confirm === undefined ? (timeout ?? confirm) : Math.min(timeout, confirm)
+}
 
 function isPlain(options: WireOptions): boolean {
   for (const name in options) {

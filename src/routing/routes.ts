@@ -41,7 +41,8 @@ export function readRoutes(value: Settings['taskRoutes']): Routes | Promise<Rout
   return Promise.all(loading).then(routesOf)
 }
 
-function routesOf(list: readonly unknown[]): Routes {
+/** The same of routers that are there. @throws ImproperlyConfigured for values that are no routers. */
+export function routesOf(list: readonly unknown[]): Routes {
   return { routers: list.map(readRouter), byNameOnly: list.every(isMap) }
 }
 

@@ -47,8 +47,16 @@ export interface UserCallOptions {
   readonly headers?: Readonly<Record<string, unknown>> | undefined
   /** Further properties of the message, e.g. `{ MessageGroupId: 'a' }` for SQS. */
   readonly properties?: Readonly<Record<string, unknown>> | undefined
-  /** Seconds publishing may take. Default: the setting `publishTimeout`. */
+  /** Seconds publishing may take, the broker's confirmation included. Default: the setting `publishTimeout`. */
   readonly timeout?: Duration | undefined
+  /** The same; the smaller of the two counts. Celery: `confirm_timeout`. */
+  readonly confirmTimeout?: Duration | undefined
+  /** Publish through this `Producer` instead of the app's: over another connection, say. Celery: also `publisher`. */
+  readonly producer?: object | undefined
+  /** Asked for a route instead of `taskRoutes`: a function, an object or a map, as there. */
+  readonly router?: object | undefined
+  /** How often it was tried before. Default 0. */
+  readonly retries?: number | undefined
   /** Called with the result: a signature or several. */
   readonly link?: unknown
   /** Called on failure: a signature or several. */
@@ -78,7 +86,13 @@ export interface UserCallOptions {
 /** No options at all; the same object every time, so that it is recognised. */
 export const NO_OPTIONS: WireOptions = Object.freeze({})
 
-const DURATIONS: ReadonlySet<string> = new Set(['countdown', 'timeout', 'timeLimit', 'softTimeLimit'])
+const DURATIONS: ReadonlySet<string> = new Set([
+  'countdown',
+  'timeout',
+  'confirmTimeout',
+  'timeLimit',
+  'softTimeLimit',
+])
 const names = new Map<string, string>()
 
 /**

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { EncodeError, SerializerNotInstalled } from '../../../src/errors.ts'
+import { Exchange, Queue } from '../../../src/messaging/entity.ts'
 import { sentMessages } from '../app/golden-app.ts'
 import { createTestApp } from '../app/test-app.ts'
 
@@ -108,13 +109,13 @@ suite('the order of messages', () => {
   test('is that of the calls, from the first on', async () => {
     const app = createTestApp()
     const add = app.task('t.add', (x: number) => x)
-    await Promise.all([add.applyAsync([1], { priority: 5 }), add.delay(2), add.applyAsync([3]), add.delay(4)])
+    await Promise.all([add.applyAsync([1], { shadow: 'x' }), add.delay(2), add.applyAsync([3]), add.delay(4)])
     assert.deepEqual(await order(app), ['(1,)', '(2,)', '(3,)', '(4,)'])
   })
 
   test('is that of the calls while a serializer or a router is loaded', async () => {
     const router = `data:text/javascript,${encodeURIComponent('export default () => null')}`
-    const app = createTestApp({ taskRoutes: [router] })
+    const app = createTestApp({ taskRoutes: [router], acceptContent: ['json', 'yaml'] })
     const add = app.task('t.add', (x: number) => x)
     await Promise.all([add.applyAsync([1], { serializer: 'yaml' }), add.delay(2), app.sendTask('t.add', [3])])
     assert.deepEqual(await order(app), ['(1,)', '(2,)', '(3,)'])
@@ -137,5 +138,75 @@ suite('the order of messages', () => {
     await assert.rejects(async () => refused, SerializerNotInstalled)
     await next
     assert.deepEqual(await order(app), ['(2,)'])
+  })
+})
+
+suite('options of a call', () => {
+  test('name its id, which is a new one otherwise [3-002 3-032]', async () => {
+    const app = createTestApp()
+    const add = app.task('t.add', (x: number) => x)
+    const promise = add.applyAsync([1], { taskId: 'mine' })
+    assert.equal(promise.id, 'mine')
+    assert.equal((await promise).id, 'mine')
+    const other = await add.delay(1)
+    assert.match(other.id, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+    const messages = await sentMessages(app, ['celery'])
+    assert.deepEqual(
+      messages.map(({ headers, properties }) => [headers['id'], properties['correlation_id']]),
+      [
+        ['mine', 'mine'],
+        [other.id, other.id],
+      ],
+    )
+  })
+
+  test('tell how the message is kept [3-012]', async () => {
+    const app = createTestApp({
+      taskQueues: [new Queue('transient', { exchange: new Exchange('transient', { deliveryMode: 1 }) })],
+    })
+    const add = app.task('t.add', (x: number) => x)
+    await add.applyAsync([1], { queue: 'transient' })
+    await add.applyAsync([1], { queue: 'transient', deliveryMode: 2 })
+    await add.applyAsync([1], { queue: 'celery' })
+    const modes = async (queue: string): Promise<unknown[]> =>
+      (await sentMessages(app, [queue])).map(({ properties }) => properties['delivery_mode'])
+    assert.deepEqual(await modes('transient'), [1, 2])
+    assert.deepEqual(await modes('celery'), [2])
+  })
+
+  test('tell how often it was tried before [3-022]', async () => {
+    const app = createTestApp()
+    await app.sendTask('t.add', [1], {}, { retries: 2 })
+    const [message] = await sentMessages(app, ['celery'])
+    assert.equal(message?.headers['retries'], 2)
+  })
+
+  test('bring a producer or a router of their own [3-017]', async () => {
+    const app = createTestApp()
+    const other = createTestApp()
+    const add = app.task('t.add', (x: number) => x)
+    await add.applyAsync([1], { producer: other.amqp.broker.producer })
+    await add.applyAsync([2], { router: { 't.*': { queue: 'routed' } } })
+    const repr = async (from: typeof app, queue: string): Promise<unknown[]> =>
+      (await sentMessages(from, [queue])).map(({ headers }) => headers['argsrepr'])
+    assert.deepEqual(await repr(other, 'celery'), ['(1,)'])
+    assert.deepEqual(await repr(app, 'routed'), ['(2,)'])
+    await assert.rejects(async () => add.applyAsync([3], { producer: {} }), TypeError)
+  })
+
+  test('the result backend is told first, unless the result is ignored [3-032]', async () => {
+    const app = createTestApp()
+    const log: string[] = []
+    const { results } = app
+    const prepareSend = results.prepareSend.bind(results)
+    results.prepareSend = (id) => {
+      log.push(`prepare ${id}`)
+      return prepareSend(id)
+    }
+    app.signals.beforeTaskPublish.connect(({ headers }) => log.push(`publish ${String(headers['id'])}`))
+    const add = app.task('t.add', (x: number) => x)
+    await add.applyAsync([1], { taskId: 'one' })
+    await add.applyAsync([1], { taskId: 'two', ignoreResult: true })
+    assert.deepEqual(log, ['prepare one', 'publish one', 'publish two'])
   })
 })
