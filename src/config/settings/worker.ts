@@ -72,7 +72,7 @@ export const workerSettings = {
     default: true,
     old: 'CELERYD_ENABLE_PREFETCH_COUNT_REDUCTION',
   },
-  /** Whether a message is fetched only when a task can run at once (Redis). */
+  /** Whether a message is fetched only when a task can run at once. RabbitMQ can't: there a multiplier of 1 counts. */
   workerDisablePrefetch: { type: 'bool', default: false, old: 'CELERYD_DISABLE_PREFETCH' },
   /** Whether what tasks print goes to the log. */
   workerRedirectStdouts: { type: 'bool', default: true, old: 'CELERY_REDIRECT_STDOUTS' },
