@@ -76,6 +76,7 @@ export class Request {
   #withdrawn = false
   #timer: ScheduledTimer | undefined
   #turn: Turn | undefined
+  #cancelled = false
   /** It was revoked while it was here, whatever is remembered of revokes. */
   #revoked = false
   /** The signal by which a revoked one is to be ended should it have started. */
@@ -188,6 +189,16 @@ export class Request {
       this.#endsUnrun()
     } else if (this.#phase === 'running' && signal !== undefined)
       this.#host.pool.terminate(this.#jobId, signal)
+  }
+
+  /**
+   * Ends a task by force whose message cannot be acknowledged any more, because its connection is gone: the broker has
+   * it run again. Others go on. Celery: `Request.cancel`.
+   */
+  cancel(): void {
+    if (this.#phase !== 'running' || !this.orphaned) return
+    this.#cancelled = true
+    this.#host.pool.terminate(this.#jobId, 'SIGTERM')
   }
 
   #leaveTheLine(): void {
@@ -341,9 +352,9 @@ export class Request {
     }
   }
 
-  /** It was ended while it ran: because it was revoked, or because the worker stops. */
+  /** It was ended while it ran: because it was revoked or cancelled, or because the worker stops. */
   #endByForce(signal: string): Promise<void> {
-    if (this.#host.stopping && this.#signal === undefined) return this.#interrupt()
+    if ((this.#host.stopping || this.#cancelled) && this.#signal === undefined) return this.#interrupt()
     this.#host.observers.discarded(this, { reason: 'revoked', signal })
     const error = new TaskRevokedError('terminated')
     return this.#record('revoked', (recorder) => recorder.revoke(this.subject.job, error))

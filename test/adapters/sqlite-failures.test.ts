@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
 import { test } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { RESULT_TABLES } from '../../src/backends/sqlite/schema.ts'
 import { createSqliteBackend } from '../../src/backends/sqlite.ts'
 import { BackendStoreError, ConnectionError, OperationalError, PublishError } from '../../src/errors.ts'
@@ -153,7 +154,10 @@ test('a lock that is released in time only delays', async (t) => {
   onEnd(t, () => shell.close())
   shell.exec('BEGIN IMMEDIATE')
   const published = publishTexts(channel, 'q', ['a', 'b'])
-  setTimeout(() => shell.exec('ROLLBACK'), 120)
+  // The first attempt is made at the end of this turn of the event loop, and refused.
+  await nextTurn()
+  await nextTurn()
+  shell.exec('ROLLBACK')
   await published
   assert.deepEqual(await drainTexts(channel, 'q'), ['a', 'b'])
 })

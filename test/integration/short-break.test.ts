@@ -1,5 +1,6 @@
 /** A worker whose connection breaks for a moment keeps its tasks, running and waiting, though others are idle. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import { Celery } from '../../src/index.ts'
 import { silentLogger } from '../../src/util/logger.ts'
@@ -70,4 +71,43 @@ test('Redis: nobody else gets what a worker holds that connects again [7-102]', 
   const commands = String(await redis.send('INFO', 'commandstats'))
   assert.ok(!commands.includes('cmdstat_rpush:'), 'something went back into a queue')
   assert.deepEqual([log, others], [['runs', 'waits'], []])
+})
+
+test('Redis: a task that runs when its connection breaks is ended and run again, on request [1-168]', {
+  ...needs('redis-server'),
+  timeout: 60_000,
+}, async (t) => {
+  const { url } = await startRedis(t)
+  const proxy = await startTcpProxy(t, Number(new URL(url).port))
+  const app = new Celery('cancel', {
+    broker: proxy.through(url),
+    logger: silentLogger,
+    setAsCurrent: false,
+    workerCancelLongRunningTasksOnConnectionLoss: true,
+  })
+  const log: string[] = []
+  app.task('t.long', { bind: true, acksLate: true, ignoreResult: true }, async ({ signal }) => {
+    log.push('begins')
+    if (log.length > 1) return
+    await once(signal, 'abort')
+    log.push('is ended')
+    signal.throwIfAborted()
+  })
+  const worker = new Worker(app, { pool: 'async', concurrency: 2, logger: silentLogger })
+  onCleanup(
+    t,
+    async () => {
+      await worker.stop('cold')
+      await app.close()
+    },
+    () => undefined,
+  )
+  await worker.start()
+  await app.sendTask('t.long')
+  await eventually(() => log.length === 1)
+  proxy.cut()
+  const redis = await openTestConnection(t, url)
+  await eventually(() => log.length === 3)
+  assert.deepEqual(log, ['begins', 'is ended', 'begins'])
+  await eventually(async () => assert.equal(await redis.send('EXISTS', 'unacked', 'celery'), 0))
 })
