@@ -23,14 +23,15 @@ export interface Revocable {
 /**
  * Which tasks are not to be run, by id and by stamps. Celery: `state.revoked`, `state.revoked_stamps`.
  *
- * Ids are forgotten after some time, and when there are too many; stamps when there are too many.
+ * They are forgotten when there are too many, the oldest first. Old ones are not told to other workers any more, but
+ * they still count here: the task may be one that is due in a week.
  */
 export class Revokes {
   readonly #ids: LimitedSet<string>
   readonly #stamps = new Map<string, LimitedSet<unknown>>()
   readonly #most: number
   readonly #clock: Clock
-  /** Milliseconds after which an id is forgotten. */
+  /** Milliseconds after which other workers are not told of an id any more. */
   readonly expires: number
   /** Called after each change. */
   changed: () => void = () => {}
@@ -39,18 +40,22 @@ export class Revokes {
     this.#most = positive(environment['CELERY_WORKER_REVOKES_MAX']) ?? MOST
     this.expires = (positive(environment['CELERY_WORKER_REVOKE_EXPIRES']) ?? EXPIRES) * 1000
     this.#clock = clock
-    this.#ids = new LimitedSet({ maxLength: this.#most, expires: this.expires, clock })
+    this.#ids = new LimitedSet({ maxLength: this.#most, clock })
   }
 
   get ids(): readonly string[] {
-    this.#ids.purge()
     return [...this.#ids]
   }
 
-  /** Ids with the times, in milliseconds since 1970, at which they were revoked. Oldest first, none expired. */
+  /** Ids with the times, in milliseconds since 1970, at which they were revoked. Oldest first. */
   get entries(): readonly (readonly [id: string, at: number])[] {
-    this.#ids.purge()
     return [...this.#ids.entries()]
+  }
+
+  /** Those of the entries that other workers should know. */
+  get recent(): readonly (readonly [id: string, at: number])[] {
+    const since = this.#clock.now() - this.expires
+    return this.entries.filter(([, at]) => at > since)
   }
 
   /** Values of the stamps by their names. */
@@ -65,9 +70,7 @@ export class Revokes {
 
   /** Takes over ids with their times, from another worker or from a file. */
   merge(entries: Iterable<readonly [id: string, at: number]>): void {
-    const fresh = [...entries].filter(
-      ([id, at]) => at + this.expires > this.#clock.now() && !this.#ids.has(id),
-    )
+    const fresh = [...entries].filter(([id]) => !this.#ids.has(id))
     if (fresh.length === 0) return
     this.#ids.merge(fresh)
     this.changed()

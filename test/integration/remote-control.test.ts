@@ -63,7 +63,7 @@ for (const kind of testBrokers) {
       const { worker, inspect, add, gated } = await setup(t, kind)
       const running = await gated.delay('a')
       const waiting = await add.delay(1, 2)
-      const eta = new Date(Date.now() + 3_600_000)
+      const eta = new Date(Date.now() + 300_000)
       const later = await add.applyAsync([3, 4], { eta })
       await eventually(() => worker.state.requests.size === 3 && worker.pool?.info().running === 1)
 
@@ -115,7 +115,7 @@ for (const kind of testBrokers) {
       const { app, worker, inspect, tell, add, gated, gate, ran } = await setup(t, kind)
       const running = await gated.delay('a')
       const waiting = await gated.delay('b')
-      const later = await add.applyAsync([3, 4], { countdown: 3600 })
+      const later = await add.applyAsync([3, 4], { countdown: 300 })
       await eventually(() => worker.state.requests.size === 3 && ran.includes('a'))
       const isRevoked = { name: 'TaskRevokedError' }
 

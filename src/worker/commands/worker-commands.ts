@@ -23,7 +23,7 @@ const hello: Command = inspects(
     if (from === hostname) return null
     logger.info(`sync with ${from}`)
     revokes.merge(readRevoked(args.get('revoked'), revokes.expires))
-    return { revoked: encodeRevoked(revokes.entries), clock: services.clock.forward() }
+    return { revoked: encodeRevoked(revokes.recent), clock: services.clock.forward() }
   },
 )
 

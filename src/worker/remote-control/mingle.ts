@@ -89,7 +89,7 @@ export class Mingle {
     const { body, contentType, contentEncoding } = services.encode(
       encodeControlRequest({
         method: 'hello',
-        arguments: { from_node: hostname, revoked: encodeRevoked(revokes.entries) },
+        arguments: { from_node: hostname, revoked: encodeRevoked(revokes.recent) },
         ticket,
         replyTo: { exchange: mailbox.replyExchange.name, routingKey: oid },
       }),
