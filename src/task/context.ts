@@ -115,6 +115,12 @@ export class TaskSelf implements TaskContext {
     return this.host.events.publish(type, { uuid: id, ...fields }, { hostname })
   }
 
+  /** Records a result among those of the calls that this run has made. Celery: `add_trail`. */
+  addTrail<R extends ResultNode>(result: R): R {
+    if (this.task.options.trail) this.request.children.push(result)
+    return result
+  }
+
   async updateState(
     state: string,
     meta: unknown = null,

@@ -4,7 +4,6 @@ import { runInTask } from '../task/current-task.ts'
 import type { RegisteredTask } from '../task/ports.ts'
 import type { TaskRequest } from '../task/request.ts'
 import { createTaskRequest } from '../task/request.ts'
-import type { Task } from '../task/task.ts'
 import { uuid } from '../util/uuid.ts'
 
 /**
@@ -13,7 +12,7 @@ import { uuid } from '../util/uuid.ts'
  */
 export function runInRequest<T>(
   app: Celery,
-  task: Pick<Task, 'name'>,
+  task: { readonly name: string },
   fields: Partial<TaskRequest>,
   code: (self: TaskSelf) => T,
 ): T {
