@@ -22,7 +22,7 @@ function setUp() {
       if (turn === undefined) start()
       return turn
     })
-  return { clock, started, ask }
+  return { clock, started, ask, limits }
 }
 
 test('calls start in order, no faster than the rate, without bursts [7-085 7-086 2-087]', async () => {
@@ -59,4 +59,23 @@ test('who has left the line costs no token and no time', async () => {
   assert.deepEqual(started, ['a 0', 'd 500'])
   ask('t.slow', 'e')
   assert.deepEqual(started.at(-1), 'e 10100')
+})
+
+test('a limit that is changed counts for those who wait, too [6-114 7-087]', async () => {
+  const { clock, started, ask, limits } = setUp()
+  ask('t.slower', 'a', 'b', 'c')
+  limits.change('t.slower', '2/s')
+  await clock.advance(10_000)
+  assert.deepEqual(started.splice(0), ['a 0', 'b 0', 'c 500'])
+  ask('t.slower', 'd', 'e', 'f')
+  limits.change('t.slower', 0)
+  assert.deepEqual(started.splice(0), ['d 10000', 'e 10000', 'f 10000'])
+  ask('t.slower', 'g', 'h')
+  assert.deepEqual(started.splice(0), ['g 10000', 'h 10000'])
+  limits.change('t.free', '1/s')
+  ask('t.free', 'x', 'y')
+  await clock.advance(10_000)
+  assert.deepEqual(started, ['x 10000', 'y 11000'])
+  assert.equal(limits.rateOf('t.free'), '1/s')
+  assert.throws(() => limits.change('t.free', 'often'), /Task t.free: rateLimit must be a number/)
 })
