@@ -11,6 +11,7 @@ import { sleep, waitOrAbort } from '../util/abort.ts'
 import type { IntervalPolicy } from '../util/backoff.ts'
 import { intervals } from '../util/backoff.ts'
 import type { Logger } from '../util/logger.ts'
+import { TokenBucket } from '../util/token-bucket.ts'
 import { sanitizeUrl } from '../util/url.ts'
 import { Session } from './session.ts'
 
@@ -55,6 +56,9 @@ export interface RetryOptions {
   readonly policy: IntervalPolicy
 }
 
+/** Connections lost within a second; at one more there is a pause. As in Celery. */
+const MOST_RESTARTS = 5
+const RESTART_PAUSE_MS = 1000
 /** Milliseconds that a worker which stops waits for a broker that gives no answer. */
 const LONGEST_LEAVE = 10_000
 
@@ -77,6 +81,8 @@ export class Consumer {
   /** Queues are added and cancelled one after the other. */
   #changing: Promise<void> = Promise.resolve()
   #broker: TransportOptions | undefined
+  /** Connections that may be lost within a second without a pause. */
+  readonly #restarts = new TokenBucket(MOST_RESTARTS, MOST_RESTARTS)
   #attempt = 0
   #quiet = false
   #prefetchDue = false
@@ -275,6 +281,7 @@ export class Consumer {
       })
       try {
         if (!retry.enabled) throw reason ?? new ConnectionError('the connection to the broker was closed')
+        await this.#slowDown()
         await this.#connect(retry.policy)
         this.reconnects += 1
       } catch (error) {
@@ -282,6 +289,13 @@ export class Consumer {
         return
       }
     }
+  }
+
+  /** A broker that accepts every connection and closes it at once is not to be flooded with them. */
+  async #slowDown(): Promise<void> {
+    if (this.#restarts.take()) return
+    this.#options.logger.critical('Frequent restarts detected: the connection is lost as soon as it is made')
+    await sleep(RESTART_PAUSE_MS, { signal: this.#stop.signal })
   }
 
   /** Tries candidates in turn until one works. Without a policy every candidate is tried once. */
