@@ -1,3 +1,4 @@
+import { connect as connectClient } from 'amqplib'
 import type { Channel, TransportConnection, TransportOptions } from '../../src/messaging/transport.ts'
 import { amqpTransport } from '../../src/messaging/transports/amqp/transport.ts'
 import type { CleanupContext } from '../support/cleanup.ts'
@@ -29,6 +30,14 @@ export async function connect(
     () => undefined,
   )
   return connection
+}
+
+/** Whether the broker can limit a channel as a whole: RabbitMQ does so no more since version 4. */
+export async function limitsChannels(url: string): Promise<boolean> {
+  const model = await connectClient(url)
+  const { version } = model.connection.serverProperties
+  await model.close()
+  return Number.parseInt(String(version), 10) < 4
 }
 
 /** A channel on a connection of its own. */

@@ -3,6 +3,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { test } from 'node:test'
 import { ChannelError, ConnectionError } from '../../src/errors.ts'
+import { Exchange, Queue } from '../../src/messaging/entity.ts'
 import type { Delivery } from '../../src/messaging/message.ts'
 import type { Channel } from '../../src/messaging/transport.ts'
 import {
@@ -17,12 +18,20 @@ import { eventually } from '../support/eventually.ts'
 import { needs } from '../support/require-server.ts'
 import { sharedRabbitmq, startRabbitmq } from '../support/servers/rabbitmq.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
-import { connect, declareQueue, openChannel, statusOf, transportOptions } from './amqp-connect.ts'
+import {
+  connect,
+  declareQueue,
+  limitsChannels,
+  openChannel,
+  statusOf,
+  transportOptions,
+} from './amqp-connect.ts'
 
 const server = needs('rabbitmq-server')
 
 test('the prefetch limit of a channel holds for all its queues together [7-047]', server, async (t) => {
   const { url } = await (await sharedRabbitmq()).newVhost(t)
+  if (!(await limitsChannels(url))) return t.skip('RabbitMQ 4 limits consumers only')
   const channel = await openChannel(t, url)
   const collector = new Collector()
   await channel.prefetch(3)
@@ -119,6 +128,7 @@ test('classic and quorum queues on one channel [7-047]', server, async (t) => {
 
 test('a quorum queue that nobody told us of ends with a remedy', server, async (t) => {
   const { url } = await (await sharedRabbitmq()).newVhost(t)
+  if (!(await limitsChannels(url))) return t.skip('RabbitMQ 4 limits consumers only')
   await declareQueue(await openChannel(t, url), 'q', { 'x-queue-type': 'quorum' })
   const connection = await connect(t, url)
   const channel = await connection.openChannel()
@@ -354,6 +364,29 @@ test('thousands of acknowledgements in disorder settle exactly what was acknowle
   await rest.consume('q', again.deliver)
   await again.wait(kept.length)
   assert.deepEqual([...again.texts].sort(), kept.sort())
+})
+
+test('a headers exchange delivers by headers, not by keys [10-035]', server, async (t) => {
+  const { url } = await (await sharedRabbitmq()).newVhost(t)
+  const channel = await openChannel(t, url)
+  const exchange = new Exchange('by-headers', { type: 'headers' })
+  const bound = (name: string, match: 'all' | 'any'): Queue =>
+    new Queue(name, {
+      exchange,
+      bindingArguments: { 'x-match': match, region: 'eu', urgent: true },
+    })
+  for (const queue of [bound('both', 'all'), bound('either', 'any')]) await queue.declare(channel)
+  for (const headers of [{ region: 'eu', urgent: true }, { region: 'eu' }, { region: 'us' }]) {
+    await channel.publish(
+      { ...textMessage(JSON.stringify(headers)), headers },
+      { exchange: 'by-headers', routingKey: 'both' },
+    )
+  }
+  const counts = async () => [
+    (await statusOf(channel, 'both')).messages,
+    (await statusOf(channel, 'either')).messages,
+  ]
+  await eventually(async () => assert.deepEqual(await counts(), [1, 2]))
 })
 
 async function assertWaiting(

@@ -135,7 +135,7 @@ test('large messages, larger than a frame and larger than a buffer', server, asy
   const { url } = await (await sharedRabbitmq()).newVhost(t)
   const channel = await openChannel(t, url)
   await declareQueue(channel, 'q')
-  for (const size of [0, 1, 16_384, 16_385, 131_064, 131_065, 300_000, 20_000_000]) {
+  for (const size of [0, 1, 16_384, 16_385, 131_064, 131_065, 300_000, 16_000_000]) {
     const body = Buffer.alloc(size, 'abcdefg')
     await channel.publish({ body, properties: {}, headers: {} }, { exchange: '', routingKey: 'q' })
     const delivery = await channel.get('q', { noAck: true })
