@@ -103,11 +103,12 @@ export interface LoggerReady extends SetupLogging {
   readonly logger: Logger
 }
 
-/** Options that the user added to the command line (`app.userOptions.preload`). */
+/** An app that a command of the command line has loaded. */
 export interface UserPreloadOptions {
-  /** The command. */
+  /** What the command is handed. */
   readonly sender: object
   readonly app: object
+  /** Those of the program, which stand before the command. */
   readonly options: Readonly<Record<string, unknown>>
 }
 

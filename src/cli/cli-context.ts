@@ -42,11 +42,14 @@ export class CliContext {
   readonly options: GlobalOptions
   /** What the process ends with. */
   exitCode: number = EXIT.ok
+  readonly #given: FoundApp | undefined
   #found: Promise<FoundApp> | undefined
 
-  constructor(io: CliIo, options: GlobalOptions) {
+  /** @param given the app that is meant unless `-A` names one. */
+  constructor(io: CliIo, options: GlobalOptions, given?: FoundApp) {
     this.io = io
     this.options = options
+    this.#given = given
   }
 
   get environment(): Environment {
@@ -87,6 +90,10 @@ export class CliContext {
 
   async #findApp(): Promise<FoundApp> {
     const { findApp } = await import('./find-app.ts')
-    return await findApp(this.options.app, { trace: this.tracesErrors })
+    const given = this.options.app === undefined ? this.#given : undefined
+    const found = given ?? (await findApp(this.options.app, { trace: this.tracesErrors }))
+    const { app } = found
+    await app.signals.userPreloadOptions.send({ sender: this, app, options: { ...this.options } })
+    return found
   }
 }

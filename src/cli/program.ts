@@ -1,6 +1,7 @@
 /** The program `celery`: global options, commands, and what becomes of errors. */
 
 import { Command, CommanderError } from 'commander'
+import type { FoundApp } from '../app/find-app.ts'
 import { CeleryError } from '../errors.ts'
 import { didYouMean } from '../util/text.ts'
 import { CELERY_VERSION, versionBanner } from '../util/version.ts'
@@ -11,8 +12,8 @@ import { CliContext } from './cli-context.ts'
 import { controlCommand } from './control.ts'
 import { eventsCommand } from './events.ts'
 import { CliError, EXIT } from './exit-code.ts'
-import { inspectCommand } from './inspect.ts'
 import { graphCommand } from './graph.ts'
+import { inspectCommand } from './inspect.ts'
 import { addOption, environmentNote, settleOptions } from './options.ts'
 import { purgeCommand } from './purge.ts'
 import { reportCommand } from './report.ts'
@@ -24,12 +25,13 @@ import { workerCommand } from './worker.ts'
  * Runs one command line.
  *
  * @param argv without program and script.
+ * @param found the app that is meant where none is named.
  * @returns the exit code.
  */
-export async function runProgram(argv: readonly string[], io: CliIo): Promise<number> {
+export async function runProgram(argv: readonly string[], io: CliIo, found?: FoundApp): Promise<number> {
   const contexts: CliContext[] = []
   const contextOf = (command: Command): CliContext => {
-    const context = new CliContext(io, command.optsWithGlobals<GlobalOptions>())
+    const context = new CliContext(io, command.optsWithGlobals<GlobalOptions>(), found)
     contexts.push(context)
     return context
   }

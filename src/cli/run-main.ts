@@ -1,8 +1,6 @@
 /** The command line as a process: its streams, its warnings, its end. */
 
-import { createInterface } from 'node:readline/promises'
-import { writeDirectly } from '../app/output-redirect.ts'
-import type { CliIo } from './cli-context.ts'
+import { processIo } from './process-io.ts'
 import { runProgram } from './program.ts'
 
 /** Runs the command line of this process, and ends it even if something of the user's is still open. */
@@ -11,28 +9,6 @@ export async function main(argv: readonly string[]): Promise<void> {
   const code = await runProgram(argv, processIo())
   await Promise.all([flushed(process.stdout), flushed(process.stderr)])
   process.exit(code)
-}
-
-function processIo(): CliIo {
-  return {
-    out: (text) => writeDirectly(process.stdout, text),
-    err: (text) => writeDirectly(process.stderr, text),
-    environment: process.env,
-    outIsTerminal: process.stdout.isTTY ?? false,
-    errIsTerminal: process.stderr.isTTY ?? false,
-    ask,
-  }
-}
-
-async function ask(question: string): Promise<string | undefined> {
-  const terminal = createInterface({ input: process.stdin, output: process.stdout })
-  // The end of the input is an answer, too: nobody's.
-  const ended = new Promise<undefined>((resolve) => terminal.once('close', () => resolve(undefined)))
-  try {
-    return await Promise.race([terminal.question(question), ended])
-  } finally {
-    terminal.close()
-  }
 }
 
 /** Node 22 calls experimental what the embedded broker and `.ts` modules need; nobody can do anything about it. */
