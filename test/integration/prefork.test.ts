@@ -9,6 +9,7 @@ import { Celery, ImproperlyConfigured } from '../../src/index.ts'
 import { silentLogger } from '../../src/util/logger.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import { onCleanup } from '../support/cleanup.ts'
+import { eventually } from '../support/eventually.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
 const PACKAGE = new URL('../../src/index.ts', import.meta.url).href
@@ -67,6 +68,17 @@ test('child processes find the app by the name of its module, with and without a
     assert.ok(typeof pid === 'number' && pid !== process.pid, name)
     await running.stop()
   }
+})
+
+test('the pool is restarted by remote control: new processes run the tasks [1-185 6-121 7-036]', async (t) => {
+  const { app, module, worker } = place(t)
+  app.conf.workerPoolRestarts = true
+  const running = worker(module('tasks'))
+  await running.start()
+  const pid = await app.sendTask('t.pid').get({ timeout: 30 })
+  const options = { destination: running.hostname, reply: true, timeout: 10 }
+  assert.deepEqual(await app.control.poolRestart(options), [{ [running.hostname]: { ok: 'reload started' } }])
+  await eventually(async () => assert.notEqual(await app.sendTask('t.pid').get({ timeout: 30 }), pid))
 })
 
 test('without a module, or with a wrong one, the worker does not start and says why', async (t) => {

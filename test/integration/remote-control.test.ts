@@ -7,7 +7,9 @@ import { silentLogger } from '../../src/util/logger.ts'
 import { type UserWorkerOptions, Worker } from '../../src/worker/worker.ts'
 import { controlCommand, inspectCommand } from '../../src/worker.ts'
 import { type TestBroker, testBrokers } from '../support/brokers.ts'
+import { onCleanup } from '../support/cleanup.ts'
 import { eventually } from '../support/eventually.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
 const NODE = 'one@test'
@@ -189,6 +191,44 @@ const INFO_KEYS = [
   'worker_pid',
 ]
 const STATS_KEYS = ['total', 'pid', 'clock', 'uptime', 'pool', 'broker', 'prefetch_count', 'rusage']
+
+for (const kind of testBrokers.filter(({ name }) => ['redis', 'rabbitmq'].includes(name))) {
+  test(
+    `after a lost connection commands come again, and added queues stay: ${kind.name} [5-075 6-116]`,
+    kind.needs,
+    async (t) => {
+      const { broker } = await kind.open(t)
+      const proxy = await startTcpProxy(t, Number(new URL(broker).port))
+      const settings = { logger: silentLogger, setAsCurrent: false }
+      const near = new Celery('near', { ...settings, broker: proxy.through(broker) })
+      const caller = new Celery('caller', { ...settings, broker })
+      const ran: string[] = []
+      near.task('t.note', (name: string) => void ran.push(name))
+      const worker = new Worker(near, { pool: 'solo', hostname: NODE, logger: silentLogger })
+      onCleanup(
+        t,
+        async () => {
+          await worker.stop('cold')
+          await Promise.all([near.close(), caller.close()])
+        },
+        () => undefined,
+      )
+      await worker.start()
+      const inspect = caller.control.inspect({ destination: NODE, timeout: 1 })
+      await caller.control.addConsumer('extra', { destination: NODE })
+      const names = async (): Promise<void> =>
+        assert.deepEqual(
+          (await inspect.activeQueues())[NODE]?.map(({ name }) => name),
+          ['celery', 'extra'],
+        )
+      await eventually(names)
+      proxy.cut()
+      await caller.sendTask('t.note', ['again'], {}, { queue: 'extra' })
+      await eventually(() => ran.includes('again'), { timeout: 20_000 })
+      await eventually(names, { timeout: 20_000 })
+    },
+  )
+}
 
 const [memory] = testBrokers
 if (memory === undefined) throw new Error('There is no broker')
