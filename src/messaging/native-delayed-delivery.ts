@@ -19,7 +19,7 @@ const QUEUE_TYPES: readonly string[] = ['classic', 'quorum']
 export const DELAYED_EXCHANGE: string = levelName(LEVELS - 1)
 
 /** Longest delay in seconds; a message that is due later arrives earlier, and its worker waits for the rest. */
-export const LONGEST_DELAY: number = 2 ** LEVELS - 1
+const LONGEST_DELAY = 2 ** LEVELS - 1
 
 /**
  * The routing key of a message that is to arrive in `seconds`.
