@@ -15,6 +15,12 @@ const BACKENDS: ReadonlyMap<string, () => Promise<CreateBackend>> = new Map([
   ['rpc', async () => (await import('./rpc.ts')).createRpcBackend],
 ])
 
+/** Backends that Celery once had. */
+const RETIRED: ReadonlyMap<string, string> = new Map([
+  ['amqp', 'is no more, in Celery neither: use rpc://, which sends results through the broker, too'],
+  ['riak', 'is no more: Celery has dropped it. Use another store, such as redis://'],
+])
+
 /** URL schemes that name a result backend. */
 export const backendSchemes: readonly string[] = [...BACKENDS.keys()]
 
@@ -25,6 +31,8 @@ export const backendSchemes: readonly string[] = [...BACKENDS.keys()]
 export async function createBackend(options: BackendOptions): Promise<Backend> {
   const scheme = options.url.split('://', 1)[0]?.replace(/:$/, '').toLowerCase() ?? ''
   const load = BACKENDS.get(scheme)
+  const retired = RETIRED.get(scheme)
+  if (retired !== undefined) throw new ImproperlyConfigured(`The result backend ${scheme}:// ${retired}`)
   if (load === undefined) {
     throw new ImproperlyConfigured(
       `No result backend is called ${JSON.stringify(scheme)}: the result backend URL must begin with one of ` +

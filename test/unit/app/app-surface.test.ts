@@ -4,6 +4,7 @@ import { Celery } from '../../../src/app/celery.ts'
 import type { TaskContext, TaskHost } from '../../../src/task/ports.ts'
 import { TaskBase } from '../../../src/task/task-base.ts'
 import { VirtualClock } from '../../support/virtual-clock.ts'
+import { sentMessages } from './golden-app.ts'
 import { createTestApp } from './test-app.ts'
 
 suite('an app', () => {
@@ -45,6 +46,38 @@ suite('an app', () => {
     assert.match(text, /transport:redis \(redis:\/\/me:\*\*@localhost/)
     assert.match(text, /task_default_queue: *'mine'/)
     assert.doesNotMatch(text, /secret/)
+  })
+
+  test('takes settings from objects, the environment and the command line, over defaults [2-028]', (t) => {
+    t.after(() => {
+      delete process.env['TEST_SETTINGS_OF_THIS_APP']
+    })
+    const app = createTestApp()
+    app.addDefaults({ taskDefaultQueue: 'default', workerConcurrency: 1, taskDefaultPriority: 1 })
+    app.configFromObject({ worker_concurrency: 2, taskDefaultPriority: 2 })
+    app.conf.configFromWords(['worker.concurrency=3'], 'worker')
+    const { taskDefaultQueue, workerConcurrency, taskDefaultPriority } = app.conf
+    assert.deepEqual([taskDefaultQueue, workerConcurrency, taskDefaultPriority], ['default', 3, 2])
+    process.env['TEST_SETTINGS_OF_THIS_APP'] = new URL('fixtures/settings.ts', import.meta.url).pathname
+    const other = createTestApp()
+    assert.equal(other.configFromEnvvar('TEST_SETTINGS_OF_THIS_APP'), true)
+    assert.equal(other.conf.taskDefaultQueue, 'from-a-module')
+  })
+
+  test('has an id of its own, the queue of its replies [2-049]', async () => {
+    const app = createTestApp()
+    assert.match(app.oid, /^[0-9a-f-]{36}$/)
+    assert.notEqual(app.oid, createTestApp().oid)
+    await app.sendTask('t.add')
+    const [message] = await sentMessages(app, ['celery'])
+    assert.equal(message?.properties['reply_to'], app.oid)
+  })
+
+  test('says what has become of backends that are no more [4-056 4-057]', async () => {
+    const stateOf = (backend: string): Promise<string> =>
+      createTestApp({ backend }).AsyncResult('one').state()
+    await assert.rejects(stateOf('amqp://localhost'), /amqp:\/\/ is no more.*rpc:\/\//)
+    await assert.rejects(stateOf('riak://localhost'), /riak:\/\/ is no more: Celery has dropped it/)
   })
 
   test('gives access to its queues [2-057]', () => {
