@@ -15,14 +15,17 @@ export interface CronUnit {
   readonly max: number
 }
 
+/** The fields of an entry. */
+type CronUnitName = 'minute' | 'hour' | 'dayOfMonth' | 'monthOfYear' | 'dayOfWeek'
+
 /** The fields, in the order of a line of crontab(5). Sunday is 0. */
-export const CRON_UNITS = {
+export const CRON_UNITS: Readonly<Record<CronUnitName, CronUnit>> = {
   minute: { name: 'minute', min: 0, max: 59 },
   hour: { name: 'hour', min: 0, max: 23 },
   dayOfMonth: { name: 'dayOfMonth', min: 1, max: 31 },
   monthOfYear: { name: 'monthOfYear', min: 1, max: 12 },
   dayOfWeek: { name: 'dayOfWeek', min: 0, max: 6 },
-} as const satisfies Readonly<Record<string, CronUnit>>
+}
 
 /**
  * Names by their first three letters. Any of them is understood in any field, as in Celery; months and weekdays have no

@@ -15,7 +15,7 @@ interface Crossing {
 /** Refraction lifts the sun by so much when it is at the horizon. */
 const REFRACTED = -34 / 60
 
-const CROSSINGS = {
+const CROSSINGS: Readonly<Record<Exclude<SolarEvent, 'solar_noon'>, Crossing>> = {
   dawn_astronomical: { altitude: -18, rising: true },
   dawn_nautical: { altitude: -12, rising: true },
   dawn_civil: { altitude: -6, rising: true },
@@ -24,10 +24,19 @@ const CROSSINGS = {
   dusk_civil: { altitude: -6, rising: false },
   dusk_nautical: { altitude: -12, rising: false },
   dusk_astronomical: { altitude: -18, rising: false },
-} as const satisfies Readonly<Record<string, Crossing>>
+}
 
 /** What the sun does; Celery's names. */
-export type SolarEvent = keyof typeof CROSSINGS | 'solar_noon'
+export type SolarEvent =
+  | 'dawn_astronomical'
+  | 'dawn_nautical'
+  | 'dawn_civil'
+  | 'sunrise'
+  | 'solar_noon'
+  | 'sunset'
+  | 'dusk_civil'
+  | 'dusk_nautical'
+  | 'dusk_astronomical'
 
 const EVENTS: readonly SolarEvent[] = [
   'dawn_astronomical',

@@ -4,15 +4,15 @@ export const beatSettings = {
   beatMaxLoopInterval: { type: 'duration', default: 0, old: 'CELERYBEAT_MAX_LOOP_INTERVAL' },
   /** The periodic tasks: name of the entry → task, schedule, arguments and options. */
   beatSchedule: { type: 'dict', default: {}, old: 'CELERYBEAT_SCHEDULE' },
-  /** The scheduler, as a class or the name of one. What `-S` sets. */
+  /** The scheduler: `file`, `redis`, `memory`, a class, or `module#Class`. What `-S` sets. */
   beatScheduler: { type: 'class', default: 'celery.beat:PersistentScheduler', old: 'CELERYBEAT_SCHEDULER' },
-  /** File in which the scheduler keeps when each entry last ran. What `-s` sets. */
+  /** File in which the scheduler keeps when each entry last ran, or the URL of a Redis. What `-s` sets. */
   beatScheduleFilename: {
     type: 'string',
     default: 'celerybeat-schedule',
     old: 'CELERYBEAT_SCHEDULE_FILENAME',
   },
-  /** After how many sent tasks the schedule is written to its file. 0: by time alone, every 3 minutes. */
+  /** After how many sent tasks Celery writes the schedule to its file. No effect: it is written after each of them. */
   beatSyncEvery: { type: 'int', default: 0, old: 'CELERYBEAT_SYNC_EVERY' },
   /**
    * How late a crontab entry may still be sent after beat was down at its time. `null`: however late, once.
