@@ -1,5 +1,6 @@
 /** Celeriac: Celery in TypeScript, on Celery's own wire. */
 export type { UserAppOptions } from './app/app-options.ts'
+export type { SecurityOptions } from './app/app-security.ts'
 export type { AppConfigured, AppEvent, AppSignals } from './app/app-signals.ts'
 export { Celery } from './app/celery.ts'
 export { currentApp } from './app/current.ts'

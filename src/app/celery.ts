@@ -57,6 +57,8 @@ import { normalizeAppOptions } from './app-options.ts'
 import { AppResults } from './app-results.ts'
 import type { PeriodicTaskOptions, PeriodicTaskSchedule } from './app-schedule.ts'
 import { AppSchedule } from './app-schedule.ts'
+import type { SecurityOptions } from './app-security.ts'
+import { setupSecurity } from './app-security.ts'
 import type { AppSignals } from './app-signals.ts'
 import { createAppSignals } from './app-signals.ts'
 import type { AppSteps } from './app-steps.ts'
@@ -313,6 +315,14 @@ export class Celery implements CanvasHost, AsyncDisposable {
   /** Lets the class of an error survive the way through the result backend. See `ErrorClassOptions`. */
   registerErrorClass(errorClass: ErrorClass, options?: ErrorClassOptions): void {
     this.errorClasses.register(errorClass, options)
+  }
+
+  /**
+   * Makes the serializer `auth`: from now on messages are signed, and only signed ones are read.
+   * @throws ImproperlyConfigured, SecurityError: see `SecurityOptions`. Celery: `setup_security`.
+   */
+  setupSecurity(options: SecurityOptions = {}): void {
+    setupSecurity(this, options)
   }
 
   /**

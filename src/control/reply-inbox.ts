@@ -6,7 +6,7 @@
  * **shutting** (consumer cancelled, queue deleted) → **shut**. Who listens meanwhile opens it again afterwards. When the
  * channel is lost, all who listen are told, and it is **shut**.
  */
-import { ConnectionError, OperationalError, SerializationError } from '../errors.ts'
+import { ConnectionError, OperationalError, SecurityError, SerializationError } from '../errors.ts'
 import type { Delivery } from '../messaging/message.ts'
 import type { Channel, ConsumerHandle } from '../messaging/transport.ts'
 import { readControlHeaders, readControlReply } from '../protocol/control.ts'
@@ -119,7 +119,7 @@ export class ReplyInbox {
     try {
       collector.push(readControlReply(this.#context.decode(delivery.body, delivery.properties)))
     } catch (error) {
-      if (!(error instanceof SerializationError)) throw error
+      if (!(error instanceof SerializationError || error instanceof SecurityError)) throw error
       logger.warn(`A reply to remote control cannot be read: ${error.message}`)
     }
   }

@@ -1,4 +1,4 @@
-import { InvalidTaskError, SerializationError } from '../errors.ts'
+import { InvalidTaskError, SecurityError, SerializationError } from '../errors.ts'
 import type { TaskJob } from '../execution/job.ts'
 import type { Delivery } from '../messaging/message.ts'
 import { type LegacyTask, readLegacyTask } from '../protocol/task-body.ts'
@@ -8,7 +8,7 @@ import type { RequestSubject } from './request-subject.ts'
 
 /** A message that is no task we could run: why, and the same for people. */
 export interface Unrunnable {
-  readonly reason: 'unknown-message' | 'unknown-task' | 'invalid' | 'undecodable' | 'too-often'
+  readonly reason: 'unknown-message' | 'unknown-task' | 'invalid' | 'undecodable' | 'disallowed' | 'too-often'
   readonly detail: string
   /** Headers of the task, when they could be read: its result says what happened. */
   readonly headers: TaskHeaders | undefined
@@ -59,6 +59,7 @@ export function readDelivery(delivery: Delivery, options: StrategyOptions): Read
     return readTask(headers, legacy, delivery, options)
   } catch (error) {
     if (error instanceof InvalidTaskError) return unrunnable('invalid', error.message, headers)
+    if (error instanceof SecurityError) return unrunnable('disallowed', error.message, headers)
     if (error instanceof SerializationError) return unrunnable('undecodable', error.message, headers)
     throw error
   }

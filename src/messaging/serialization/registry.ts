@@ -86,6 +86,15 @@ export class SerializerRegistry {
     await Promise.all(namesOrTypes.map((key) => this.#load(key)))
   }
 
+  /** The serializer of that name or content type. @throws SerializerNotInstalled when there is none, or it is not ready. */
+  get(nameOrType: string): Serializer {
+    const { serializer, name } = this.#find(nameOrType)
+    if (serializer !== undefined) return serializer
+    throw new SerializerNotInstalled(
+      `The serializer '${name}' is not loaded; await registry.ready('${name}') first`,
+    )
+  }
+
   /** Whether a serializer, named by itself or its content type, can be used without waiting. */
   isReady(nameOrType: string): boolean {
     return this.#isRaw(nameOrType) || this.#entry(nameOrType)?.serializer !== undefined
@@ -110,7 +119,7 @@ export class SerializerRegistry {
    */
   encode(value: unknown, name: string): EncodedBody {
     if (name === 'raw') return encodeRaw(value)
-    const serializer = this.#get(name)
+    const serializer = this.get(name)
     const { contentType, contentEncoding } = serializer
     try {
       return { body: serializer.encode(value), contentType, contentEncoding }
@@ -137,7 +146,7 @@ export class SerializerRegistry {
     const type = contentType || 'application/data'
     if (!accept.has(type) && !TRUSTED.has(type)) throw this.#disallowed(type, accept)
     if (RAW.has(type) && !this.#byContentType.has(type)) return decodeRaw(body, contentEncoding || 'utf-8')
-    const serializer = this.#get(type)
+    const serializer = this.get(type)
     try {
       return serializer.decode(body)
     } catch (cause) {
@@ -162,17 +171,12 @@ export class SerializerRegistry {
   #find(nameOrType: string): Entry {
     const entry = this.#entry(nameOrType)
     if (entry !== undefined) return entry
-    const hint = didYouMean(nameOrType, [...this.#byName.keys(), ...this.#byContentType.keys()])
+    const hint =
+      nameOrType === 'auth'
+        ? ' before app.setupSecurity() has made it'
+        : didYouMean(nameOrType, [...this.#byName.keys(), ...this.#byContentType.keys()])
     throw new SerializerNotInstalled(
       `There is no serializer '${nameOrType}'${hint}; there are ${this.names.join(', ')}, or register your own`,
-    )
-  }
-
-  #get(nameOrType: string): Serializer {
-    const { serializer, name } = this.#find(nameOrType)
-    if (serializer !== undefined) return serializer
-    throw new SerializerNotInstalled(
-      `The serializer '${name}' is not loaded; await registry.ready('${name}') first`,
     )
   }
 
