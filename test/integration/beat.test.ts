@@ -66,6 +66,10 @@ test('beat shows what it is, writes pid and log files, and ends with TERM or INT
   const detached = await place.run('beat', '--detach', '-l', 'INFO', ...words)
   assert.match(detached.output, /beat runs in the background \(pid \d+\)/)
   const pid = await eventuallyValue(() => place.read('beat.pid')?.trim())
+  const kill = (): void => {
+    if (place.read('beat.pid')?.trim() === pid) process.kill(Number(pid), 'SIGKILL')
+  }
+  onCleanup(t, kill, kill)
   await eventually(() => (place.read('beat.log')?.match(/beat: Starting/g) ?? []).length === 2)
   process.kill(Number(pid), 'SIGINT')
   await eventually(() => place.read('beat.pid') === undefined)
