@@ -188,21 +188,23 @@ export class Chain<
     const results: ResultNode[] = []
     let next: { readonly task: AnySignature; readonly first: ResultNode } | undefined
     let isLast = true
+    // A chord counts on the last element that brings a result.
+    let isCounted = false
     for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
       let task = step instanceof Group ? unrolled(step) : step
       const isFirst = steps.length === 0
-      // A chord counts on the last element that brings a result.
-      if (isLast && !isFirst && task instanceof Group && task.tasks.length === 0) continue
+      if (isLast && !isFirst && task instanceof Group && task.chordSize === 0) continue
       if (clone) task = isFirst ? task.clone({ args, kwargs }) : task.clone()
       else if (isFirst && args.length > 0) task.args = [...args, ...task.args]
       if (task instanceof Chain) {
         for (const inner of task.tasks) steps.push(inner)
         continue
       }
-      if (task instanceof Group && next !== undefined) {
+      const header = next === undefined ? undefined : headerOf(task)
+      if (header !== undefined && next !== undefined) {
         tasks.pop()
         const after = results.pop()
-        task = upgraded(task, next.task, after, place.rootId)
+        task = upgraded(header, next.task, after, place.rootId)
         const before = tasks.at(-1)
         const beforeResult = results.at(-1)
         next =
@@ -211,8 +213,11 @@ export class Chain<
             : { task: before, first: beforeResult }
       }
       const { rootId } = place
-      const result = isLast ? task.freeze({ ...place, parentId: undefined }) : task.freeze({ rootId })
+      const id = isLast ? place.id : undefined
+      const counts: boolean = !isCounted && (isFirst || task.chordSize > 0)
+      const result = counts ? task.freeze({ ...place, id, parentId: undefined }) : task.freeze({ id, rootId })
       isLast = false
+      isCounted ||= counts
       if (next !== undefined) {
         if (this.#usesLinks) task.addLink('link', next.task)
         next.first.parent ??= result
@@ -230,6 +235,13 @@ export class Chain<
 export function unrolled(group: Group): AnySignature {
   const [only, ...more] = group.tasks
   return only !== undefined && more.length === 0 ? only : group
+}
+
+/** What becomes the header of a chord when something comes after it: a group, also that of a chord without a body. */
+function headerOf(task: AnySignature): Group | undefined {
+  if (task instanceof Group) return task
+  const isHollow = task instanceof Chord && task.body instanceof Group && task.body.chordSize === 0
+  return isHollow ? new Group(task.host, task.members) : undefined
 }
 
 /** A group with something after it. */

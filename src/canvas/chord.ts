@@ -20,7 +20,7 @@ import type {
   Stamping,
   StampingVisitor,
 } from '../task/signature.ts'
-import { Signature } from '../task/signature.ts'
+import { mergeOptions, Signature } from '../task/signature.ts'
 import type { Stamps } from '../task/stamping.ts'
 import { uuid } from '../util/uuid.ts'
 import type { FrozenGroup, ResultsOf } from './group.ts'
@@ -84,6 +84,10 @@ export class Chord<
 
   override get members(): readonly AnySignature[] {
     return this.header instanceof Group ? this.header.tasks : this.header
+  }
+
+  override get end(): AnySignature {
+    return this.body
   }
 
   override get chordSize(): number {
@@ -174,7 +178,7 @@ export class Chord<
   #start(call: MergedCall): StartedChord {
     const { interval, countdown: _, max_retries: maxRetries, ...options } = withoutId(call.options)
     const body = this.body.clone()
-    Object.assign(body.options, withoutId(call.given), options)
+    body.options = { ...mergeOptions(body.options, { ...withoutId(call.given), ...options }) }
     const header = this.#preparedHeader()
     const groupId = header.id ?? uuid()
     const { rootId } = body
@@ -198,7 +202,9 @@ export class Chord<
     const { header, frozen, body, bodyResult } = started
     await this.#assertSupported()
     let headerResult: ResultNode = new GroupResult(frozen.id, frozen.results, this.host.resultContext)
-    if (header.tasks.length === 0) {
+    if (header.chordSize === 0) {
+      // Nothing that counts: what is there runs all the same.
+      if (header.tasks.length > 0) await header.send(call.args, started.headerOptions, call.kwargs)
       await body.send([[]])
     } else {
       await this.#watchHeader(frozen, body, started.watchOptions)

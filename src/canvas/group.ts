@@ -206,7 +206,7 @@ export class Group<
     const size = prepared.reduce((sum, { task }) => sum + task.chordSize, 0)
     // All members of a header are of one group: the one that counts.
     const groupId = prepared.at(-1)?.groupId
-    if (groupId !== undefined) await chords.setSize(groupId, size, { expires: results.expires })
+    if (groupId !== undefined && size > 0) await chords.setSize(groupId, size, { expires: results.expires })
   }
 }
 

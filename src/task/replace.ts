@@ -74,10 +74,10 @@ export async function joinChord({ host, request }: Run, signature: AnySignature)
   return added
 }
 
-/** A group as the chord of its results, so that there is one result to wait for and to link to. */
+/** What ends in a group ends in the list of its results, so that there is one result to wait for and to link to. */
 function withOneResult(host: CanvasHost, signature: AnySignature): AnySignature {
   const { element } = signature
-  if (element.subtaskType !== 'group') return element
+  if (!endsInGroup(element)) return element
   const accumulate = host.signatureFrom({
     task: 'celery.accumulate',
     args: [],
@@ -87,6 +87,12 @@ function withOneResult(host: CanvasHost, signature: AnySignature): AnySignature 
     immutable: false,
   })
   return host.pipe(element, accumulate)
+}
+
+function endsInGroup({ subtaskType, members, end }: AnySignature): boolean {
+  if (subtaskType === 'group') return true
+  const last = subtaskType === 'chain' ? members.at(-1) : end
+  return last !== undefined && endsInGroup(last)
 }
 
 /** Stamps of the replaced call where the new one has none of that name. */

@@ -325,6 +325,11 @@ export class Signature<
     return this
   }
 
+  /** What gets the results of its members: the body of a chord; undefined for others. */
+  get end(): AnySignature | undefined {
+    return undefined
+  }
+
   /** The signatures it is made of; none for a plain task. */
   get members(): readonly AnySignature[] {
     return []
@@ -450,7 +455,8 @@ function textOption(options: WireOptions, key: string): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
 
-function mergeOptions(own: WireOptions, over: WireOptions): WireOptions {
+/** Options over others, of which those that others rely on stay as they are. */
+export function mergeOptions(own: WireOptions, over: WireOptions): WireOptions {
   const merged: Record<string, unknown> = { ...own }
   const stamps = new Set(listOption(own, 'stamped_headers'))
   for (const [key, value] of Object.entries(over)) {

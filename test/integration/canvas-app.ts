@@ -1,6 +1,7 @@
 /** The app of the tests of workflows: small tasks, and a book in which those write that should run once. */
 import type { AnySignature } from '../../src/canvas.ts'
 import { Celery, type UserAppOptions } from '../../src/index.ts'
+import { isSignatureData } from '../../src/protocol/signature.ts'
 import { silentLogger } from '../../src/util/logger.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import type { CleanupContext } from '../support/cleanup.ts'
@@ -25,6 +26,9 @@ export function createCanvasApp(options: UserAppOptions) {
     fail: app.task('c.fail', (..._: unknown[]): never => {
       throw new Broken('it broke')
     }),
+    /** Takes anything. */
+    any: app.task('c.any', (...values: unknown[]) => values.length),
+    ignored: app.task('c.ignored', { ignoreResult: true }, (...values: unknown[]) => values.length),
     /** Writes what it gets. */
     note: app.task('c.note', (...values: unknown[]) => {
       write(...values)
@@ -45,7 +49,7 @@ export function createCanvasApp(options: UserAppOptions) {
     }),
     /** Puts the workflow in its place that it is given as data. */
     replace: app.task('c.replace', { bind: true }, (self, ...args: unknown[]) =>
-      self.replace(app.signatureFrom(args.find((arg) => typeof arg === 'object' && arg !== null))),
+      self.replace(app.signatureFrom(args.find(isSignatureData))),
     ),
     ids: app.task('c.ids', { bind: true }, ({ request }, ..._: unknown[]) => ({
       id: request.id,
@@ -55,10 +59,14 @@ export function createCanvasApp(options: UserAppOptions) {
       priority: request.deliveryInfo.priority ?? null,
       stamps: request.stamps ?? {},
     })),
-    again: app.task('c.again', { bind: true, maxRetries: 3 }, async (self, value: number) => {
-      if (self.request.retries < 1) throw await self.retry({ countdown: 0 })
-      return value
-    }),
+    again: app.task(
+      'c.again',
+      { bind: true, maxRetries: 3 },
+      async (self, value: unknown = 1, ..._: unknown[]) => {
+        if (self.request.retries < 1) throw await self.retry({ countdown: 0 })
+        return Number(value)
+      },
+    ),
     grow: app.task('c.grow', { bind: true }, async (self, numbers: readonly number[], y: number) => {
       for (const x of numbers) await self.addToChord(app.signature('c.add', { args: [x, y] }))
       return 0
@@ -86,11 +94,15 @@ export function groupOf(app: Celery, members: readonly AnySignature[]): AnySigna
   })
 }
 
+/** An app with a worker. */
+export interface RunningCanvas extends CanvasApp {
+  readonly worker: Worker
+  /** Waits for everything that was sent so far, and for what that has sent. */
+  settled(): Promise<void>
+}
+
 /** The app with a worker in this process, both stopped with the test. */
-export async function startCanvasApp(
-  t: CleanupContext,
-  options: UserAppOptions,
-): Promise<CanvasApp & { readonly worker: Worker }> {
+export async function startCanvasApp(t: CleanupContext, options: UserAppOptions): Promise<RunningCanvas> {
   const canvas = createCanvasApp(options)
   const worker = new Worker(canvas.app, { pool: 'async', concurrency: 16, logger: silentLogger })
   await worker.start()
@@ -99,5 +111,12 @@ export async function startCanvasApp(
     await canvas.app.close()
   }
   onCleanup(t, stop, () => void stop())
-  return { ...canvas, worker }
+  // Whatever was sent before is taken before.
+  const settled = async (): Promise<void> => {
+    for (let round = 0; round < 2; round += 1) {
+      await canvas.echo.delay(round).get({ timeout: 30 })
+      await worker.state.whenIdle()
+    }
+  }
+  return { ...canvas, worker, settled }
 }

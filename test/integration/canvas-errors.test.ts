@@ -6,12 +6,11 @@ import { chain, chord, group } from '../../src/canvas.ts'
 import { ChordError, GroupResult } from '../../src/index.ts'
 import type { ResultNode } from '../../src/result/ports.ts'
 import { testBrokers } from '../support/brokers.ts'
-import type { CleanupContext } from '../support/cleanup.ts'
-import type { CanvasApp } from './canvas-app.ts'
+import type { RunningCanvas } from './canvas-app.ts'
 import { startCanvasApp } from './canvas-app.ts'
 
 /** Sends, waits for the end and for everything that follows from it; gives the error, the ids and the book. */
-async function failing(canvas: Running, signature: AnySignature): Promise<Failed> {
+async function failing(canvas: RunningCanvas, signature: AnySignature): Promise<Failed> {
   canvas.book.length = 0
   const result = await signature.send([])
   const error: unknown = await result.get({ timeout: 30 }).then(
@@ -29,22 +28,6 @@ interface Failed {
   readonly book: readonly (readonly unknown[])[]
 }
 
-type Running = CanvasApp & { settled(): Promise<void> }
-
-async function start(t: CleanupContext, options: object): Promise<Running> {
-  const canvas = await startCanvasApp(t, options)
-  return {
-    ...canvas,
-    // Whatever was sent before is taken before.
-    settled: async () => {
-      for (let round = 0; round < 2; round += 1) {
-        await canvas.echo.delay(round).get({ timeout: 30 })
-        await canvas.worker.state.whenIdle()
-      }
-    },
-  }
-}
-
 /** Of a group: the results of its members. */
 function membersOf(result: ResultNode): readonly ResultNode[] {
   assert.ok(result instanceof GroupResult)
@@ -60,8 +43,8 @@ const sorted = (entries: readonly (readonly unknown[])[]): unknown[] =>
 
 for (const kind of testBrokers.filter(({ name }) => name === 'memory' || name === 'redis')) {
   test(`workflows that fail: ${kind.name}`, kind.needs, async (t) => {
-    const canvas = await start(t, await kind.open(t))
-    const flagged = await start(t, { ...(await kind.open(t)), taskAllowErrorCbOnChordHeader: true })
+    const canvas = await startCanvasApp(t, await kind.open(t))
+    const flagged = await startCanvasApp(t, { ...(await kind.open(t)), taskAllowErrorCbOnChordHeader: true })
 
     await t.test(
       'a group: its errback is called for each that failed, with its id [3-077 3-157 3-150]',
