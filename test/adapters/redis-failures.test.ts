@@ -141,7 +141,10 @@ suite('Redis and what goes wrong', needs('redis-server'), () => {
     const marked = (n: number) =>
       envelope(n)
         .replace('"headers": {', '"headers": {"redelivered": true, ')
-        .replace('"delivery_info": {', '"delivery_info": {"celeriac_delivery_count": 1, "redelivered": true, ')
+        .replace(
+          '"delivery_info": {',
+          '"delivery_info": {"celeriac_delivery_count": 1, "redelivered": true, ',
+        )
     assert.equal(await redis.send('LPOP', 'bound\x06\x163'), marked(3))
     assert.equal(await redis.send('LPOP', 'plain}, "qö'), marked(0))
     assert.equal(await redis.send('LPOP', 'topic\x06\x169'), marked(9))
