@@ -19,7 +19,7 @@ export interface NamedStamps extends Stamps {
 const NAMES = 'stamped_headers'
 
 /** Stamps with the list of their names: all of them unless they bring one. */
-export function named(stamps: Stamps): NamedStamps {
+function named(stamps: Stamps): NamedStamps {
   const { [NAMES]: names = Object.keys(stamps) } = stamps
   return { ...stamps, [NAMES]: textsOf(names) }
 }
