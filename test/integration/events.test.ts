@@ -1,9 +1,10 @@
 /** Events through real brokers: who hears what, when it is switched on and off, and after losses. */
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { TestContext } from 'node:test'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import type { CaptureOptions, CeleryEvent, ReceiverOptions } from '../../src/events.ts'
 import { Celery, ImproperlyConfigured, TimeoutError } from '../../src/index.ts'
 import { Queue } from '../../src/messaging/entity.ts'
@@ -16,9 +17,11 @@ import { eventually } from '../support/eventually.ts'
 import { needs } from '../support/require-server.ts'
 import { sharedRabbitmq } from '../support/servers/rabbitmq.ts'
 import { startRedis } from '../support/servers/redis.ts'
+import { startProcess } from '../support/spawn.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
+const CLI = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 const PACKAGE = new URL('../../src/index.ts', import.meta.url).href
 
 /** An app, closed with the test. */
@@ -287,3 +290,54 @@ test('tasks in processes of their own tell monitors something [2-120 5-068]', as
   assert.deepEqual([progress?.['uuid'], progress?.['percent'], progress?.hostname], [id, 50, 'w1@test'])
   assert.notEqual(progress?.['in'], process.pid)
 })
+
+test(
+  'the command line: a worker with events, and a camera [6-019 6-021 9-016 6-030 11-027]',
+  needs('redis-server'),
+  async (t) => {
+    const { url } = await startRedis(t)
+    const folder = tempDir(t)
+    const events = new URL('../../src/events.ts', import.meta.url).href
+    writeFileSync(
+      join(folder, 'tasks.ts'),
+      `import { Celery } from ${JSON.stringify(PACKAGE)}
+    export const app = new Celery('t', { broker: '${url}' })
+    app.task('t.add', (x: number, y: number) => x + y)`,
+    )
+    writeFileSync(
+      join(folder, 'cam.ts'),
+      `import { Camera } from ${JSON.stringify(events)}
+    import { writeFileSync } from 'node:fs'
+    export class Cam extends Camera {
+      override onShutter(state) {
+        writeFileSync('picture', [...state.workers.keys(), ...[...state.tasks.values()].map(String)].join('\\n'))
+      }
+    }`,
+    )
+    const start = (...words: readonly string[]) =>
+      startProcess(process.execPath, [CLI, '-A', './tasks.ts', ...words], { t, cwd: folder })
+    const camera = start('events', '--camera', './cam.ts#Cam', '--freq', '0.1')
+    await camera.waitForOutput(/^-> evcam: Taking snapshots with \.\/cam\.ts#Cam \(every 0\.1 secs\.\)/m)
+    const app = openApp(t, url)
+    const { events: heard } = await listen(t, app)
+    const options = ['-E', '--heartbeat-interval', '1', '--without-gossip', '-P', 'solo', '-n', 'cli@test']
+    const worker = start('worker', ...options)
+    await worker.waitForOutput(/task events: ON/)
+    await eventually(() => heard.some(({ type, freq }) => type === 'worker-heartbeat' && freq === 1))
+    const { id } = await app.signature('t.add', { args: [1, 2] }).delay()
+    const picture = (): string =>
+      existsSync(join(folder, 'picture')) ? readFileSync(join(folder, 'picture'), 'utf8') : ''
+    await eventually(
+      () => picture().includes(`<Task: t.add(${id}) SUCCESS`) && picture().includes('cli@test'),
+    )
+    assert.equal(await camera.stop(), 0)
+    assert.equal(await worker.stop(), 0)
+    await eventually(() => heard.some(({ type }) => type === 'worker-offline'))
+
+    const quiet = start('worker', '--without-heartbeat', '-l', 'INFO', '-P', 'solo', '-n', 'quiet@test')
+    await quiet.waitForOutput(/task events: OFF \(enable -E to monitor tasks in this worker\)/)
+    await quiet.waitForOutput(/ready\./)
+    assert.equal(await quiet.stop(), 0)
+    assert.ok(heard.every(({ hostname }) => hostname !== 'quiet@test'))
+  },
+)

@@ -172,7 +172,7 @@ for (const broker of BROKERS) {
     })
   })
 
-  test(`we watch a Python worker, with ${broker} [9-003 9-009]`, needsPartners(broker), async (t) => {
+  test(`we watch a Python worker, with ${broker} [9-003 9-004 9-009]`, needsPartners(broker), async (t) => {
     const place = await startPlace(t, broker, { settings: { task_send_sent_event: true } })
     const { app } = startNodeApp(t, place)
     const state = app.events.state()

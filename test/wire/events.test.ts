@@ -152,6 +152,13 @@ test('the events of a worker and a client have the fields of Python’s', async 
     assert.equal(ours.find(({ type }) => type === 'task-succeeded')?.['result'], '5')
   })
 
+  await t.test('a call may bring its own dispatcher [3-026]', async () => {
+    const eventDispatcher = app.events.dispatcher({ hostname: 'own@client' })
+    const { id } = await app.sendTask('golden.add', [1, 1], {}, { eventDispatcher })
+    const ours = await of(id, 'task-sent', 'task-succeeded')
+    assert.equal(ours.find(({ type }) => type === 'task-sent')?.hostname, 'own@client')
+  })
+
   await t.test('failure and time limit [5-063]', async () => {
     const ours = await compare('failed', await call('fail'), ['task-failed'])
     assert.equal(ours.find(({ type }) => type === 'task-failed')?.['exception'], "Error('it broke')")
