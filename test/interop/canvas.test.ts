@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { AnySignature } from '../../src/canvas.ts'
-import { chain, chord, group } from '../../src/canvas.ts'
+import { chain, chord, chunks, group, xmap, xstarmap } from '../../src/canvas.ts'
 import { ChordError, GroupResult } from '../../src/index.ts'
 import { eventually } from '../support/eventually.ts'
 import {
@@ -357,6 +357,62 @@ for (const broker of BROKERS) {
       assert.deepEqual(
         await python.run(`return GroupResult.restore(id, app=app).get(timeout=20)`, { id: ours.id }),
         [6, 8],
+      )
+    })
+
+    await t.test('our map, starmap and chunks run in Python [2-122, 3-096, 3-097, 3-098]', async () => {
+      const { py, node } = make
+      const pairs = [
+        [1, 2],
+        [3, 4],
+        [5, 6],
+      ]
+      // Routed like the task itself.
+      assert.deepEqual(await xmap(py('xsum'), pairs).delay().get({ timeout: 20 }), [3, 7, 11])
+      assert.deepEqual(await xstarmap(py('add'), pairs).delay().get({ timeout: 20 }), [3, 7, 11])
+      assert.deepEqual(await chunks(py('add'), pairs, 2).delay().get({ timeout: 20 }), [[3, 7], [11]])
+      const tail = chain([chunks(py('add'), pairs, 2), node('echo')])
+      assert.deepEqual(await tail.send([]).get({ timeout: 20 }), [[3, 7], [11]])
+      // As data they are those of Python.
+      const data = JSON.parse(JSON.stringify([xmap(py('xsum'), pairs), chunks(py('add'), pairs, 2)]))
+      const answer = await python.run(
+        `return [signature(data[0], app=app).apply_async(queue='py').get(timeout=20), data[1]['kwargs']['n']]`,
+        { data },
+      )
+      assert.deepEqual(answer, [[3, 7, 11], 2])
+    })
+
+    await t.test(
+      'a chain of 20, chords of 50 and nested groups across both [3-060, 3-153, 3-172]',
+      async () => {
+        const { node, py } = make
+        const either = (index: number): Makers['py'] => (index % 2 ? py : node)
+        const steps = Array.from({ length: 20 }, (_, n) => either(n)('add', ...(n === 0 ? [1, 1] : [1])))
+        assert.equal(await chain(steps).send([]).get({ timeout: 60 }), 21)
+        const header = Array.from({ length: 50 }, (_, n) => either(n)('add', n, 0))
+        const nested = chain([group([group(header), py('add', 0, 1)]), node('echo'), py('echo')])
+        const value = await nested.send([]).get({ timeout: 60 })
+        assert.ok(Array.isArray(value) && value.length === 51)
+        const pair = (n: number): AnySignature => group([either(n)('add', 1), either(n + 1)('add', 1)])
+        const chords = chain([
+          node('add', 1, 0),
+          ...Array.from({ length: 6 }, (_, n) => [pair(n), either(n)('xsum')]).flat(),
+        ])
+        // Each doubles what came before, and two.
+        assert.equal(await chords.send([]).get({ timeout: 60 }), 190)
+      },
+    )
+
+    await t.test('our stamps arrive in Python, and come back [3-183, 3-184, 3-189]', async () => {
+      const { node, py } = make
+      const workflow = chain([node('request'), py('request'), node('request')])
+      const last = await workflow.stamp({ customer: 'c1' }).send([])
+      const requests = await Promise.all(
+        [last, last.parent, last.parent?.parent].map((result) => result?.get({ timeout: 20 })),
+      )
+      assert.deepEqual(
+        requests.map((request) => Object(request).stamps),
+        Array.from({ length: 3 }, () => ({ customer: 'c1' })),
       )
     })
 
