@@ -76,7 +76,7 @@ export async function showOnScreen(view: ScreenView, signal: AbortSignal): Promi
 }
 
 /** What was typed, key by key. */
-export function keysOf(data: string): string[] {
+function keysOf(data: string): string[] {
   const known = KEYS.get(data)
   if (known !== undefined) return [known]
   if (data.startsWith(ESCAPE)) return []
