@@ -279,7 +279,7 @@ function* stamped(tasks: Iterable<AnySignature>, stamping: Stamping, stamps: Sta
 }
 
 /** The signatures of an argument list that may be one list. A group stands for its members if it is all there is. */
-export function flattened(tasks: readonly (AnySignature | Iterable<AnySignature>)[]): AnySignature[] {
+function flattened(tasks: readonly (AnySignature | Iterable<AnySignature>)[]): AnySignature[] {
   const [only, ...more] = tasks
   if (more.length === 0 && only instanceof Group) return [...only.tasks]
   return tasks.flatMap((task) => (task instanceof Signature ? [task] : [...task])).map((task) => task.element)

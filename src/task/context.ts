@@ -238,7 +238,7 @@ export class TaskSelf implements TaskContext {
 }
 
 /** What is to be different when a call is made again. */
-export interface SameCallOptions {
+interface SameCallOptions {
   /** Default: the same arguments. */
   readonly args?: readonly unknown[] | undefined
   readonly kwargs?: Readonly<Record<string, unknown>> | undefined

@@ -8,7 +8,7 @@ import type { CleanupContext } from '../support/cleanup.ts'
 import { onCleanup } from '../support/cleanup.ts'
 
 /** Fails with a known message. */
-export class Broken extends Error {
+class Broken extends Error {
   override readonly name = 'Broken'
 }
 
