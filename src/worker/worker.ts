@@ -1,5 +1,3 @@
-import { NotRegistered, WorkerLostError } from '../errors.ts'
-import type { Delivery } from '../messaging/message.ts'
 import type { Pool } from '../pool/pool.ts'
 import { workerDirect } from '../routing/worker-direct.ts'
 import { HeapTimer } from '../util/heap-timer.ts'
@@ -11,19 +9,12 @@ import type { ConsumerClass } from './consumer-class.ts'
 import { consumerClass } from './consumer-class.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { startDelayedDelivery } from './delayed-delivery.ts'
-import { postponedUntil } from './far-etas.ts'
+import { Intake } from './intake.ts'
 import { prefetchCount } from './prefetch.ts'
 import { RateLimits } from './rate-limits.ts'
-import { Request, type RequestHost, requestKey } from './request.ts'
+import type { RequestHost } from './request.ts'
 import { Revokes } from './revokes.ts'
-import type { Session } from './session.ts'
-import {
-  deliveredJob,
-  readDelivery,
-  type StrategyOptions,
-  type TimeLimits,
-  type Unrunnable,
-} from './strategy.ts'
+import type { StrategyOptions, TimeLimits } from './strategy.ts'
 import { TaskLog } from './task-log.ts'
 import { TaskObservers } from './task-observer.ts'
 import { TaskSignalsObserver } from './task-signals-observer.ts'
@@ -319,13 +310,14 @@ export class Worker {
       timeLimit: options.timeLimit,
       softTimeLimit: options.softTimeLimit,
     }
+    const intake = new Intake({ host, strategy, state: this.state, logger: this.#logger })
     return new Class({
       candidates: app.brokers('read'),
       resolve: (url) => app.resolveTransport(url),
       queues: this.queues,
       prefetch: () => this.#prefetch(pool),
       ...(options.disablePrefetch ? { room: () => this.#places(pool) - this.state.active } : {}),
-      deliver: (delivery, session) => this.#deliver(delivery, session, strategy, host),
+      deliver: (delivery, session) => intake.take(delivery, session),
       opened: (session) => {
         this.control.attach(session)
         this.#steps?.opened(session)
@@ -355,57 +347,6 @@ export class Worker {
   /** Tasks that can run at once, or could if the pool were as large as it may be. */
   #places(pool: Pool): number {
     return this.#autoscaler?.max ?? pool.size
-  }
-
-  #deliver(delivery: Delivery, session: Session, strategy: StrategyOptions, host: RequestHost): void {
-    this.state.delivered += 1
-    if (this.#stopping || session.lost) return
-    const reading = readDelivery(delivery, strategy)
-    if (!reading.runnable) {
-      void this.#refuse(delivery, session, reading.problem)
-      return
-    }
-    const { subject } = reading
-    const { headers } = subject.job
-    const answered =
-      delivery.redelivered &&
-      this.state.answerRedelivery(requestKey(headers), delivery.tag, session, (request) =>
-        request.adopt(delivery, session),
-      )
-    if (answered) return
-    if (this.#isWornOut(delivery)) {
-      const detail = `${headers.task}[${headers.id}] was delivered ${this.options.maxDeliveries} times and never came to an end`
-      void this.#refuse(delivery, session, { reason: 'too-often', detail, headers })
-      return
-    }
-    const until = postponedUntil(subject.eta, this.#timer.now)
-    if (until !== undefined && session.postpone(delivery.tag, until)) return
-    const request = new Request(host, subject, delivery, session)
-    host.observers.received(request)
-    request.admit()
-  }
-
-  /** Brokers that count deliveries tell what killed whole workers; who restarts after a crash has no other way. */
-  #isWornOut({ deliveryCount }: Delivery): boolean {
-    const { maxDeliveries } = this.options
-    return maxDeliveries !== undefined && deliveryCount !== undefined && deliveryCount >= maxDeliveries
-  }
-
-  /** A message that nobody can run: kept with the reason, and its sender is told if it was a task. */
-  async #refuse(delivery: Delivery, session: Session, problem: Unrunnable): Promise<void> {
-    const { reason, detail, headers } = problem
-    this.observers.refused(delivery, problem)
-    this.#logger.error(`${detail}\nThe message of queue ${delivery.queue} is refused (${reason}).`)
-    if (headers !== undefined && (reason === 'unknown-task' || reason === 'too-often')) {
-      const job = deliveredJob(delivery, headers, { hostname: this.hostname, wantRepr: false })
-      const failure =
-        reason === 'unknown-task' ? new NotRegistered(headers.task) : new WorkerLostError(detail)
-      await this.app.recorder.fail(job, failure).catch((error: unknown) => {
-        this.#logger.error(`Cannot store why ${headers.task}[${headers.id}] is not run`, { error })
-      })
-    }
-    const settlement = await this.#deadLetters?.bury(delivery, session, reason, detail)
-    if (settlement !== undefined) session.settle(delivery.tag, settlement)
   }
 
   #createWatchdog(consumer: Consumer, pool: Pool): Watchdog {
