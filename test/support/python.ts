@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -41,9 +41,14 @@ export function findPython(): Python | undefined {
   return found || undefined
 }
 
-/** Test options that skip a test where no Python has Celery. Under `CI` nothing is skipped. */
-export function needsPython(): { skip: string | false } {
-  return { skip: findPython() || process.env['CI'] ? false : 'Python Celery not installed' }
+/**
+ * Test options that skip a test where no Python has Celery, or that Python lacks a module. Under `CI` nothing is skipped.
+ */
+export function needsPython(module?: string): { skip: string | false } {
+  if (process.env['CI']) return { skip: false }
+  const python = findPython()
+  if (python === undefined) return { skip: 'Python Celery not installed' }
+  return { skip: module === undefined || has(python, module) ? false : `Python's ${module} not installed` }
 }
 
 /** Runs a Python script (a file ending in `.py`, or the code itself); answers what it wrote to standard output. */
@@ -115,6 +120,10 @@ function candidates(): string[] {
   const own = join(dirname(fileURLToPath(import.meta.url)), '../../.cache/python/bin/python')
   const system = ['/usr/bin/python3', findProgram('python3')]
   return [process.env['CELERIAC_TEST_PYTHON'], own, ...system].filter((path) => path !== undefined)
+}
+
+function has({ path }: Python, module: string): boolean {
+  return spawnSync(path, ['-c', `import ${module}`], { stdio: 'ignore' }).status === 0
 }
 
 function withCelery(path: string): Python | undefined {
