@@ -11,7 +11,7 @@ export const HANDLER_NAMES = [
   'onFailure',
   'onReplace',
   'afterReturn',
-] as const satisfies readonly (keyof TaskHandlers)[]
+] as const
 
 const OPTION_NAMES: Readonly<Record<keyof UserTaskOptions, true>> = {
   acksLate: true,
