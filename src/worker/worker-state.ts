@@ -99,6 +99,8 @@ export class WorkerState {
     if (verdict === undefined) return false
     this.#verdicts.delete(key)
     session.settle(tag, verdict)
+    // This word, too, may be lost with its session.
+    this.sent(key, verdict, session)
     return true
   }
 
