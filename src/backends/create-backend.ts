@@ -12,6 +12,7 @@ const BACKENDS: ReadonlyMap<string, () => Promise<CreateBackend>> = new Map([
   ['redis+socket', async () => (await import('./redis/backend.ts')).createRedisBackend],
   ['socket', async () => (await import('./redis/backend.ts')).createRedisBackend],
   ['sentinel', async () => (await import('./redis/backend.ts')).createRedisBackend],
+  ['file', async () => (await import('./filesystem.ts')).createFilesystemBackend],
   ['rpc', async () => (await import('./rpc.ts')).createRpcBackend],
 ])
 

@@ -31,6 +31,11 @@ export class KeyValueKeys {
     return key.startsWith(start) ? key.slice(start.length) : undefined
   }
 
+  /** Whether it is the key of a task, a group or the counter of a chord, as Celery names them. */
+  owns(key: string): boolean {
+    return [TASK, GROUP, CHORD].some((kind) => key.startsWith(`${this.#prefix}${kind}`))
+  }
+
   group(id: string): string {
     return this.#key(GROUP, id, 'group')
   }
