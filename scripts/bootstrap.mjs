@@ -30,7 +30,11 @@ const CACHE = join(ROOT, '.cache')
 const PYTHON = join(CACHE, 'python')
 /** Program → Debian package. */
 const SERVERS = { 'redis-server': 'redis-server', 'rabbitmq-server': 'rabbitmq-server' }
-const REQUIREMENTS = ['celery[redis,msgpack,yaml,sqlalchemy,brotli,zstd,auth]==5.6.2', 'kombu==5.6.2', 'redis<7']
+const REQUIREMENTS = [
+  'celery[redis,msgpack,yaml,sqlalchemy,brotli,zstd,auth]==5.6.2',
+  'kombu==5.6.2',
+  'redis<7',
+]
 const POLICY = '/usr/sbin/policy-rc.d'
 
 let listsAreFresh = false

@@ -196,9 +196,12 @@ export class SerializerRegistry {
   #disallowed(type: string, accept: AcceptList): ContentDisallowed {
     const entry = this.#byContentType.get(type)
     const known = entry === undefined ? type : `${entry.name} (${type})`
+    const name = entry?.name ?? type
+    const remedy = this.#byContentType.has('application/data')
+      ? 'Messages must be signed here: let the sender call app.setupSecurity() (setup_security)'
+      : `If you trust everybody who can send messages, add '${name}' to acceptContent (accept_content)`
     return new ContentDisallowed(
-      `Refusing to decode content of type ${known}: only ${[...accept].join(', ') || 'nothing'} may come in. ` +
-        `If you trust everybody who can send messages, add '${entry?.name ?? type}' to acceptContent (accept_content)`,
+      `Refusing to decode content of type ${known}: only ${[...accept].join(', ') || 'nothing'} may come in. ${remedy}`,
     )
   }
 }

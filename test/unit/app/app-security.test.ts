@@ -176,7 +176,7 @@ test('content that is not signed is refused by its type [10-048, 12-058]', (t) =
   const accept = app.serializers.acceptList(app.settings.acceptContent)
   assert.throws(() => app.serializers.decode(Buffer.from('[]'), 'application/json', 'utf-8', accept), {
     name: 'ContentDisallowed',
-    message: /json \(application\/json\): only application\/data may come in/,
+    message: /json \(application\/json\): only application\/data may come in\. Messages must be signed here/,
   })
   // What is always let in as plain data is verified.
   assert.throws(() => app.serializers.decode(Buffer.from('[]'), 'application/data', 'utf-8', new Set()), {
