@@ -11,6 +11,7 @@
 import { BackendError, BackendStoreError } from '../errors.ts'
 import type { Delivery, OutgoingMessage } from '../messaging/message.ts'
 import type { Channel } from '../messaging/transport.ts'
+import { describeException } from '../protocol/exception-info.ts'
 import type { ResultMeta } from '../protocol/result-meta.ts'
 import { readResultMeta } from '../protocol/result-meta.ts'
 import { FAILURE, SUCCESS } from '../protocol/states.ts'
@@ -223,7 +224,7 @@ class RpcBackend implements Backend {
       return {
         task_id: correlationId,
         status: FAILURE,
-        result: { exc_type: error.name, exc_message: [error.message], exc_module: 'kombu.exceptions' },
+        result: describeException(error),
         traceback: null,
         children: null,
         date_done: null,

@@ -1,5 +1,6 @@
 /** Workers that take signed messages alone, in every pool: what is forged is kept with the reason and never runs. */
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -214,4 +215,26 @@ test('a result that is not signed, or by a stranger, is a SecurityError to whoev
       return true
     })
   }
+})
+
+test('rpc://: a result that a stranger sends is a SecurityError to whoever waits [10-047]', async (t) => {
+  const id = randomUUID()
+  const places = { broker_url: `memory://${id}`, result_backend: 'rpc://', result_serializer: 'auth' }
+  const { app, add } = setup(t, places)
+  const result = await add.delay(1, 1)
+  const forged = forger(t, places, 'alice', (message) => packSigned({ ...message, signer: 'mallory 1' }))
+  const meta = {
+    task_id: result.id,
+    status: 'SUCCESS',
+    result: 2,
+    traceback: null,
+    children: [],
+    date_done: null,
+  }
+  await forged.results.save(meta, { replyTo: app.results.replyTo })
+  await assert.rejects(result.get({ timeout: 10 }), (error) => {
+    assert.ok(error instanceof SecurityError, String(error))
+    assert.match(error.message, /^Unknown certificate/)
+    return true
+  })
 })
