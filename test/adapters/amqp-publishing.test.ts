@@ -162,7 +162,7 @@ test('a small frame_max is kept [1-254]', server, async (t) => {
   assert.ok(delivery !== undefined && body.equals(delivery.body))
 })
 
-test('messages have the priority they were published with [10-038]', server, async (t) => {
+test('messages have the priority they were published with [10-038] [12-004]', server, async (t) => {
   const { url } = await (await sharedRabbitmq()).newVhost(t)
   const channel = await openChannel(t, url)
   await declareQueue(channel, 'q', { 'x-max-priority': 10 })

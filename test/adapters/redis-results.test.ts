@@ -231,7 +231,7 @@ suite('results in Redis', needs('redis-server'), () => {
     await backend.chords?.forget('g')
   })
 
-  test('each result is published on the channel named like its key, a kept one is not', async (t) => {
+  test('each result is published on the channel named like its key, a kept one is not [12-031]', async (t) => {
     const url = await database()
     const redis = await openTestConnection(t, url)
     const backend = await open(t, url, { transportOptions: { global_keyprefix: 'pre' } })

@@ -29,7 +29,7 @@ async function database(): Promise<string> {
 }
 
 suite('Redis queues', needs('redis-server'), () => {
-  test('priorities: the list of the highest step not above, the lowest served first [1-262] [5-102] [5-103] [10-039]', async (t) => {
+  test('priorities: the list of the highest step not above, the lowest served first [1-262] [5-102] [5-103] [10-039] [12-004]', async (t) => {
     const url = await database()
     const { store } = await openTestStore(t, url)
     const redis = await openTestConnection(t, url)
@@ -87,7 +87,7 @@ suite('Redis queues', needs('redis-server'), () => {
     assert.equal(await redis.send('EXISTS', 'unacked', 'unacked_index'), 0)
   })
 
-  test('a requeued message is served last, a restored one next, in the order of their taking [5-105] [5-108]', async (t) => {
+  test('a requeued message is served last, a restored one next, in the order of their taking [5-105] [5-108] [12-056]', async (t) => {
     const { store } = await openTestStore(t, await database())
     await store.put(
       'q',

@@ -160,7 +160,7 @@ test('RabbitMQ cannot keep its messages: a worker without prefetching says so [1
   for (const open of gates) open()
 })
 
-test('a worker can have a queue of its own, besides the others [1-173, 1-219, 7-109]', async (t) => {
+test('a worker can have a queue of its own, besides the others [1-173, 1-219, 7-109, 12-010]', async (t) => {
   const { app, gates, gated, worker: create } = setup(t, { workerDirect: true })
   const worker = create({ hostname: 'w1@here' })
   const queue = workerDirect('w1@here')

@@ -49,7 +49,7 @@ for (const broker of BROKERS) {
         .applyAsync(options)
         .get({ timeout: 20 })
 
-    await t.test('what Python sends comes back the same [5-038..5-042, 5-045..5-048, 5-030]', async () => {
+    await t.test('what Python sends comes back the same [5-038..5-042, 5-045..5-048, 5-030, 12-059]', async () => {
       const wrong = await python.run(`
         import zoneinfo
         utc, plus = datetime.timezone.utc, datetime.timezone(datetime.timedelta(hours=5, minutes=30))
@@ -76,7 +76,7 @@ for (const broker of BROKERS) {
       assert.deepEqual(wrong, [])
     })
 
-    await t.test('what we send comes back the same [5-038..5-042, 5-044..5-048]', async () => {
+    await t.test('what we send comes back the same [5-038..5-042, 5-044..5-048, 12-059]', async () => {
       const values: readonly unknown[] = [
         ...[null, true, false, 0, -1, 2 ** 31, 2 ** 53 - 1, 0.1, -1.5, 1e-7, 1.5e300],
         ...[Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],

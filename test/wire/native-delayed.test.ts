@@ -50,7 +50,7 @@ suite('what a worker declares for delayed delivery', () => {
     ['topic-exchange', 'quorum'],
     ['classic-delay-queues', 'classic'],
   ] as const) {
-    test(`${name} [1-027 5-131 5-132 5-133 5-134]`, async () => {
+    test(`${name} [1-027 5-131 5-132 5-133 5-134 12-040]`, async () => {
       const setup = golden.setups.find((each) => each.name === name)
       const channel = new RecordingChannel()
       await new DelayedDeliveryLevels(queueType).declare(channel)
@@ -66,7 +66,7 @@ suite('what a worker declares for delayed delivery', () => {
     })
   }
 
-  test('direct exchanges are left out, and told of [5-136]', async () => {
+  test('direct exchanges are left out, and told of [5-136 12-040]', async () => {
     const channel = new RecordingChannel()
     const exchange = new Exchange('straight')
     const queue = new DelayedQueue(new Queue('q', { exchange, routingKey: 'q' }))

@@ -71,7 +71,7 @@ function rebuilt(meta: ResultMeta, result: unknown): ResultMeta {
 }
 
 suite('documents of Celery 5.6 are read, and written again alike', () => {
-  test('all [4-031 4-032 4-033 4-034 4-035 4-036 4-037 4-038 4-042 4-044]', () => {
+  test('all [4-031 4-032 4-033 4-034 4-035 4-036 4-037 4-038 4-042 4-044 12-028]', () => {
     assert.ok(documents.size >= 90, `only ${documents.size} documents`)
     for (const [name, text] of documents) {
       const meta = readResultMeta(JSON.parse(text))

@@ -42,8 +42,18 @@ for (const { name, alias, header, data_b64, compressed_b64 } of compression) {
   })
 }
 
-test('gzip is a bare zlib stream, not a gzip file [5-049]', () => {
+test('gzip is a bare zlib stream, not a gzip file [5-049] [12-003]', () => {
   const { body, contentType } = registry.compress(Buffer.from('hello'), 'gzip')
   assert.equal(contentType, 'application/x-gzip')
   assert.equal(inflateSync(body).toString(), 'hello')
+})
+
+test('lzma is a container of xz [5-049] [12-003]', () => {
+  const golden = compression.filter(({ header }) => header === 'application/x-lzma')
+  assert.ok(golden.length > 0)
+  for (const { data_b64, compressed_b64, header } of golden) {
+    const compressed = Buffer.from(compressed_b64, 'base64')
+    assert.equal(compressed.subarray(0, 6).toString('latin1'), '\xfd7zXZ\0')
+    assert.equal(Buffer.from(registry.decompress(compressed, header)).toString('base64'), data_b64)
+  }
 })

@@ -145,7 +145,7 @@ suite('declaring tasks', () => {
     assert.equal(app.task(function work() {}).name, 'mine/work')
   })
 
-  test('a second time gives the first, with a warning [2-055]', () => {
+  test('a second time gives the first, with a warning [2-055 12-065]', () => {
     const { logger, messages } = listeningLogger()
     const app = createTestApp({ logger })
     const body = (x: number): number => x

@@ -94,7 +94,7 @@ suite('links of a chain', () => {
 })
 
 suite('links of a group', () => {
-  test('go to its first task, immutable; errbacks to all [3-076 3-077]', () => {
+  test('go to its first task, immutable; errbacks to all [3-076 3-077 12-017]', () => {
     const both = group([s('x'), s('y')])
     both.addLink('link', s('callback'))
     both.addLink('link_error', s('errback'))
@@ -105,7 +105,7 @@ suite('links of a group', () => {
     assert.ok(Array.isArray(first['link_error']) && Array.isArray(second?.['link_error']))
   })
 
-  test('cannot be options of its call [3-075]', async () => {
+  test('cannot be options of its call [3-075 12-018]', async () => {
     await assert.rejects(group([a, b]).applyAsync({ link: c }).get(), /Cannot add link to group: use a chord/)
     await assert.rejects(group([a, b]).applyAsync({ linkError: c }).get(), /do that on individual tasks/)
   })
@@ -136,7 +136,7 @@ suite('sizes of chords [3-091]', () => {
 })
 
 suite('frozen groups', () => {
-  test('have the members of inner ones turned round, as in Celery [3-073]', () => {
+  test('have the members of inner ones turned round, as in Celery [3-073 12-016]', () => {
     const frozen = group([group([s('1'), s('2')]), s('3')])
     frozen.freeze()
     assert.deepEqual(

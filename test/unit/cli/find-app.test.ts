@@ -89,7 +89,7 @@ test('in a module: app, then celery, then the first app under whatever name [6-0
   assert.equal(await find('standard'), 'standard')
 })
 
-test('in a folder: its index, then celery, app and tasks, then any app of the index [6-046, 6-048]', async (t) => {
+test('in a folder: its index, then celery, app and tasks, then any app of the index [6-046, 6-048, 12-051]', async (t) => {
   const { find, folder } = finderIn(t, {
     'indexed/index.ts': 'export const app = APP(index)',
     'indexed/celery.ts': 'export const app = APP(submodule)',

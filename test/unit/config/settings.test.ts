@@ -104,7 +104,7 @@ test('settings that only the documents of Celery have are there, too [1-199..1-2
   assert.equal(findSettingName('TIME_ZONE'), 'timezone')
 })
 
-test('where the documents of Celery and its code differ, the code holds [1-217, 1-218, 1-221, 1-222, 1-223, 1-224]', () => {
+test('where the documents of Celery and its code differ, the code holds [1-217, 1-218, 1-221, 1-222, 1-223, 1-224, 12-038, 12-048]', () => {
   const defaultOf = (name: string): unknown => settingRow(settingOf(name)).default
   assert.equal(defaultOf('broker_heartbeat_checkrate'), 3)
   assert.equal(defaultOf('broker_login_method'), null)

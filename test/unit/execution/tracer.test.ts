@@ -242,7 +242,7 @@ suite('a task that succeeds', () => {
     })
   }
 
-  test('the next of the chain gets the rest of it, and who came before [5-019]', async () => {
+  test('the next of the chain gets the rest of it, and who came before [5-019 12-002]', async () => {
     const host = new RecordingHost()
     host.task('t', () => 1)
     const [c, b] = [signature('c'), signature('b', { options: { task_id: 'b', priority: 3 } })]

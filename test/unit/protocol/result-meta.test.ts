@@ -9,7 +9,7 @@ const base: ResultParts = { id: 'i', state: 'SUCCESS', result: 5, now }
 const extended = { name: 't', args: [1], kwargs: {}, worker: 'w@h', retries: 0, queue: 'celery' }
 
 suite('buildResultMeta', () => {
-  test('children are null without a request, date_done only in final states [4-034 4-035]', () => {
+  test('children are null without a request, date_done only in final states [4-034 4-035 12-029]', () => {
     assert.equal(buildResultMeta(base).children, null)
     assert.deepEqual(buildResultMeta({ ...base, request: { children: [] } }).children, [])
     assert.equal(buildResultMeta(base).date_done, '2030-01-02T03:04:05.678000+00:00')

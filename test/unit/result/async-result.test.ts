@@ -97,7 +97,7 @@ suite('a result', () => {
     assert.equal(backend.loads.length, 3)
   })
 
-  test('is forgotten together with its parents [4-010]', async () => {
+  test('is forgotten together with its parents [4-010 12-064]', async () => {
     const { context, backend, put } = createTestResults()
     await put('a', 'SUCCESS', 1)
     await put('b', 'SUCCESS', 2)

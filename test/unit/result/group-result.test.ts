@@ -29,7 +29,7 @@ suite('a set of results', () => {
     assert.equal(set.length, 0)
   })
 
-  test('tells how far it is; failures do not count as completed [4-021]', async () => {
+  test('tells how far it is; failures do not count as completed [4-021 12-063]', async () => {
     const results = createTestResults()
     const set = new ResultSet(members(results, 'a', 'b', 'c'), results.context)
     await results.put('a', 'SUCCESS', 1)

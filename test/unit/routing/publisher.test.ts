@@ -68,7 +68,7 @@ suite('publishing', () => {
     assert.deepEqual(message.body[0], ['a'.repeat(1000)])
   })
 
-  test('speaks protocol 1 on request [1-151 3-065 5-022 5-023]', async () => {
+  test('speaks protocol 1 on request [1-151 3-065 5-022 5-023 12-002]', async () => {
     const app = createTestApp({ taskProtocol: 1 })
     const add = app.task('t.add', (x: number, y: number) => x + y)
     await add.s(1, 2).pipe(add.s(3)).delay()

@@ -22,16 +22,18 @@ function settings(user: UserSettings): Settings {
 }
 
 suite('taskRoutes', () => {
-  test('a dict: names first, then patterns in order [10-017 10-018 10-019]', async () => {
+  test('a dict: names first, then patterns in order [10-017 10-018 10-019 12-046]', async () => {
     const routes = { 'a.*': 'stars', 'a.b': { queue: 'exact', routingKey: 'k' }, '*': 'rest' }
     assert.deepEqual(await route(routes, 'a.b'), { queue: 'exact', routing_key: 'k' })
     assert.deepEqual(await route(routes, 'a.c'), { queue: 'stars' })
     assert.deepEqual(await route(routes, 'x'), { queue: 'rest' })
     assert.equal(await route({ 'a.?': 'q' }, 'a.b'), undefined)
+    assert.equal(await route({ 'a.*': 'q' }, 'my.a.b'), undefined)
+    assert.equal(await route({ '*.a': 'q' }, 'my.a.b'), undefined)
     assert.deepEqual(await route({ 'a.?*': 'q' }, 'a.b'), { queue: 'q' })
   })
 
-  test('pairs in a list of their own, with expressions [10-018 10-020]', async () => {
+  test('pairs in a list of their own, with expressions [10-018 10-020 12-044]', async () => {
     const routes = [[[/video\./, 'videos'] as const, ['b', { priority: 3 }] as const]]
     assert.deepEqual(await route(routes, 'video.cut'), { queue: 'videos' })
     // As with Python's `match` the beginning must fit, not the end.
@@ -112,7 +114,7 @@ suite('the destination of a call', () => {
     ])
   })
 
-  test('takes from the route what the call leaves open; null leaves it open [3-028 10-024]', async () => {
+  test('takes from the route what the call leaves open; null leaves it open [3-028 10-024 12-047]', async () => {
     const taskRoutes = { a: { queue: 'routed', priority: 3, serializer: 'yaml' } }
     assert.deepEqual(await destination({ taskRoutes }, { priority: 9, serializer: null }), [
       '',
