@@ -44,7 +44,7 @@ function write(file: string): void {
 }
 
 /** The process id in a pidfile; undefined: there is no such file. The line break at the end belongs to it. */
-function readPid(file: string): number | 'broken' | undefined {
+export function readPid(file: string): number | 'broken' | undefined {
   try {
     const match = /^(\d+)\n/.exec(readFileSync(file, 'utf8'))
     return match === null ? 'broken' : Number(match[1])

@@ -14,6 +14,7 @@ import { eventsCommand } from './events.ts'
 import { CliError, EXIT } from './exit-code.ts'
 import { graphCommand } from './graph.ts'
 import { inspectCommand } from './inspect.ts'
+import { multiCommand } from './multi.ts'
 import { addOption, environmentNote, settleOptions } from './options.ts'
 import { purgeCommand } from './purge.ts'
 import { reportCommand } from './report.ts'
@@ -75,6 +76,7 @@ ${environmentNote(program)}`,
     controlCommand,
     statusCommand,
     eventsCommand,
+    multiCommand,
     callCommand,
     resultCommand,
   ]

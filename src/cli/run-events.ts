@@ -5,34 +5,23 @@ import { Camera, type CameraOptions } from '../events/camera.ts'
 import { Dumper } from '../events/dumper.ts'
 import { EventMonitor } from '../events/event-monitor.ts'
 import type { State } from '../events/state.ts'
-import type { LogLevel } from '../util/logger.ts'
+import type { Logger } from '../util/logger.ts'
 import { importReference } from '../util/modules.ts'
 import { versionBanner } from '../util/version.ts'
 import type { CliContext } from './cli-context.ts'
-import { detach } from './detach.ts'
+import type { DaemonOptions } from './daemon.ts'
+import { runDaemon } from './daemon.ts'
 import { CliError, EXIT } from './exit-code.ts'
-import { nodeFormat } from './node-format.ts'
-import { createPidfile } from './pidfile.ts'
-import { dropPrivileges } from './privileges.ts'
 import { showOnScreen } from './terminal-screen.ts'
-import { setUpWorkerLog } from './worker-log.ts'
 
 /** Options of `celery events`. */
-export interface EventsCommandOptions {
+export interface EventsCommandOptions extends DaemonOptions {
   readonly dump?: boolean
   readonly camera?: string
-  readonly detach?: boolean
   /** Stands for `dump` or `detach`. */
   readonly d?: boolean
   readonly frequency: string
   readonly maxrate?: string
-  readonly loglevel: LogLevel
-  readonly logfile?: string
-  readonly pidfile?: string
-  readonly uid?: string
-  readonly gid?: string
-  readonly umask?: string
-  readonly executable?: string
 }
 
 const STOPS = ['SIGTERM', 'SIGINT'] as const
@@ -85,42 +74,32 @@ async function runCamera(
   reference: string,
   options: EventsCommandOptions,
 ): Promise<void> {
-  const settings = app.conf.resolved()
-  const logfile = filePath(options.logfile ?? settings.eventsLogfile)
-  if ((options.detach || options.d) && !context.environment['C_FAKEFORK']) {
-    const executable = options.executable ?? settings.eventsExecutable ?? undefined
-    const argv = process.argv.slice(1).filter((word) => word !== '-d')
-    const pid = await detach({ argv, logfile, executable })
-    if (!context.quiet) context.echo(`The camera runs in the background (pid ${pid})`)
-    return
-  }
-  dropPrivileges({
-    uid: options.uid ?? settings.eventsUid,
-    gid: options.gid ?? settings.eventsGid,
-    umask: options.umask ?? settings.eventsUmask,
+  const program = { name: 'events', title: 'The camera', nodename: '' } as const
+  const wishes = { ...options, detach: options.detach === true || options.d === true }
+  await runDaemon(context, app, { options: wishes, program }, async ({ logger }) => {
+    await takePictures(context, app, reference, { options, logger })
   })
-  const pidfile = filePath(options.pidfile ?? settings.eventsPidfile)
-  const removePidfile =
-    pidfile === undefined ? undefined : createPidfile(pidfile, (text) => context.io.err(`${text}\n`))
-  const logger = await setUpWorkerLog(context, app, options.loglevel, logfile)
-  try {
-    const { frequency, maxrate } = options
-    const freq = /^[\d.]+$/.test(frequency) ? Number(frequency) : frequency
-    const state = app.events.state()
-    const camera = await createCamera(reference, state, { freq, maxrate, logger: logger.child('evcam') })
-    context.echo(`-> evcam: Taking snapshots with ${reference} (every ${frequency} secs.)`)
-    await untilStopped(async (signal) => {
-      camera.install()
-      try {
-        await app.events.receiver({ handlers: { '*': state.event } }).capture({ signal })
-      } finally {
-        await camera.cancel()
-      }
-    })
-  } finally {
-    removePidfile?.()
-    app.log.close()
-  }
+}
+
+async function takePictures(
+  context: CliContext,
+  app: Celery,
+  reference: string,
+  { options, logger }: { readonly options: EventsCommandOptions; readonly logger: Logger },
+): Promise<void> {
+  const { frequency, maxrate } = options
+  const freq = /^[\d.]+$/.test(frequency) ? Number(frequency) : frequency
+  const state = app.events.state()
+  const camera = await createCamera(reference, state, { freq, maxrate, logger: logger.child('evcam') })
+  context.echo(`-> evcam: Taking snapshots with ${reference} (every ${frequency} secs.)`)
+  await untilStopped(async (signal) => {
+    camera.install()
+    try {
+      await app.events.receiver({ handlers: { '*': state.event } }).capture({ signal })
+    } finally {
+      await camera.cancel()
+    }
+  })
 }
 
 /** @throws CliError when the reference leads to no camera. */
@@ -144,8 +123,4 @@ async function untilStopped(deed: (signal: AbortSignal) => Promise<void>): Promi
   } finally {
     for (const signal of STOPS) process.off(signal, abort)
   }
-}
-
-function filePath(template: string | null | undefined): string | undefined {
-  return template ? nodeFormat(template, '') : undefined
 }

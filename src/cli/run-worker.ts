@@ -2,12 +2,11 @@
 
 import { availableParallelism } from 'node:os'
 import type { FoundApp } from '../app/find-app.ts'
-import type { Configuration } from '../config/configuration.ts'
 import type { Settings } from '../config/settings.ts'
 import { Queue } from '../messaging/entity.ts'
 import { DEFAULT_ASYNC_CONCURRENCY } from '../pool/create-pool.ts'
 import { toMilliseconds } from '../util/duration.ts'
-import type { Logger, LogLevel } from '../util/logger.ts'
+import type { Logger } from '../util/logger.ts'
 import { LOG_LEVELS } from '../util/logger.ts'
 import type { ConsumedQueue } from '../worker/consumer.ts'
 import { Worker } from '../worker/worker.ts'
@@ -17,23 +16,19 @@ import { applyWords } from './apply-words.ts'
 import type { BannerQueue } from './banner.ts'
 import { banner } from './banner.ts'
 import type { CliContext } from './cli-context.ts'
-import { detach } from './detach.ts'
+import type { DaemonOptions } from './daemon.ts'
+import { runDaemon } from './daemon.ts'
 import { startEmbeddedBeat } from './embedded-beat.ts'
 import { EXIT } from './exit-code.ts'
 import { nodeFormat } from './node-format.ts'
 import type { Autoscale } from './option-values.ts'
-import { createPidfile } from './pidfile.ts'
-import { dropPrivileges } from './privileges.ts'
 import { checkPrivileges, installSignals, processReport, replaceProcess } from './process.ts'
 import { Shutdown } from './shutdown.ts'
-import { setUpWorkerLog } from './worker-log.ts'
 
 /** Options of `celery worker`. */
-export interface WorkerCommandOptions {
+export interface WorkerCommandOptions extends DaemonOptions {
   readonly hostname?: string
-  readonly detach?: boolean
   readonly statedb?: string
-  readonly loglevel: LogLevel
   readonly optimization: string
   readonly prefetchMultiplier?: number
   readonly disablePrefetch?: boolean
@@ -57,12 +52,6 @@ export interface WorkerCommandOptions {
   readonly beat?: boolean
   readonly scheduleFilename?: string
   readonly scheduler?: string
-  readonly logfile?: string
-  readonly pidfile?: string
-  readonly uid?: string
-  readonly gid?: string
-  readonly umask?: string
-  readonly executable?: string
 }
 
 /** Runs a worker until it has stopped; leaves its exit code in the context. */
@@ -75,32 +64,14 @@ export async function runWorker(
   const { conf } = found.app
   applyWords(conf, words, 'worker')
   if (options.include !== undefined) conf.include = [...conf.include, ...options.include]
-  const settings = conf.resolved()
   const hostname = expandNodeName(options.hostname ?? 'celery@%h')
-  const logfile = filePath(options.logfile ?? settings.workerLogfile, hostname)
-  if (options.detach && !context.environment['C_FAKEFORK']) {
-    const executable = options.executable ?? settings.workerExecutable ?? undefined
-    const pid = await detach({ argv: process.argv.slice(1), logfile, executable })
-    if (!context.quiet) context.echo(`The worker runs in the background (pid ${pid})`)
-    return
-  }
-  dropPrivileges({
-    uid: options.uid ?? settings.workerUid,
-    gid: options.gid ?? settings.workerGid,
-    umask: options.umask ?? settings.workerUmask,
-  })
-  const pidfile = filePath(options.pidfile ?? settings.workerPidfile, hostname)
-  const removePidfile =
-    pidfile === undefined ? undefined : createPidfile(pidfile, (text) => context.io.err(`${text}\n`))
-  const logger = await setUpWorkerLog(context, found.app, options.loglevel, logfile)
+  const program = { name: 'worker', title: 'The worker', nodename: hostname } as const
   let again = false
-  try {
-    for (const text of warningsAtStart(context, conf)) logger.warn(text)
+  await runDaemon(context, found.app, { options, program }, async ({ logger }) => {
+    const warning = checkPrivileges(conf.acceptContent, process.getuid?.(), context.environment)
+    if (warning !== undefined) logger.warn(warning)
     again = await serve(context, found, options, { hostname, logger })
-  } finally {
-    removePidfile?.()
-    found.app.log.close()
-  }
+  })
   if (again) {
     await context.close()
     replaceProcess()
@@ -185,10 +156,6 @@ function createShutdown(
   })
 }
 
-function filePath(template: string | null | undefined, hostname: string): string | undefined {
-  return template ? nodeFormat(template, hostname) : undefined
-}
-
 function workerOptions(options: WorkerCommandOptions): UserWorkerOptions {
   const { concurrency, tasksPerProcess, queues, excludeQueues, prefetchMultiplier } = options
   const { pool, timeLimit, softTimeLimit, maxTasksPerChild, maxMemoryPerChild } = options
@@ -213,15 +180,6 @@ function workerOptions(options: WorkerCommandOptions): UserWorkerOptions {
     purge: options.purge ?? false,
     mingle: options.withoutMingle !== true,
   }
-}
-
-function* warningsAtStart(
-  context: CliContext,
-  conf: Configuration,
-): Generator<string> {
-  const warning = checkPrivileges(conf.acceptContent, process.getuid?.(), context.environment)
-  if (warning !== undefined) yield warning
-  yield* conf.warnings
 }
 
 function startBanner(worker: Worker, { app, reference }: FoundApp, options: WorkerCommandOptions): string {
