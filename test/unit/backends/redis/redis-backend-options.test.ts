@@ -25,6 +25,11 @@ suite('options of the Redis backend', () => {
     })
   })
 
+  test('what only a broker needs is known and changes nothing [1-225] [12-061]', () => {
+    assert.deepEqual(options({ visibility_timeout: 60, polling_interval: 1, priority_steps: [0] }), options())
+    assert.throws(() => options({ visibility_time: 60 }), /visibility_time\b/)
+  })
+
   test('settings [1-079] [1-080] [1-082] [1-083] [1-084] [1-085] [1-086] [1-088]', () => {
     const settings = {
       redis_host: 'h',
