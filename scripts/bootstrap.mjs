@@ -29,11 +29,20 @@ const NODE = join(BIN, 'node')
 const CACHE = join(ROOT, '.cache')
 const PYTHON = join(CACHE, 'python')
 /** Program → Debian package. */
-const SERVERS = { 'redis-server': 'redis-server', 'rabbitmq-server': 'rabbitmq-server' }
+const SERVERS = {
+  'redis-server': 'redis-server',
+  'rabbitmq-server': 'rabbitmq-server',
+  memcached: 'memcached',
+  pg_ctlcluster: 'postgresql',
+  mariadbd: 'mariadb-server-core',
+}
 const REQUIREMENTS = [
   'celery[redis,msgpack,yaml,sqlalchemy,brotli,zstd,auth]==5.6.2',
   'kombu==5.6.2',
   'redis<7',
+  'python-memcached==1.62',
+  'pg8000==1.31.6',
+  'pymysql==1.2.4',
 ]
 const POLICY = '/usr/sbin/policy-rc.d'
 

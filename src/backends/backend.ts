@@ -51,6 +51,11 @@ export interface ChordPart {
  * (the message of its task comes a second time). Should its worker only have been slow, the body runs twice.
  */
 export interface ChordStore {
+  /**
+   * Told before the header is sent, by those who have also saved its group: for stores in which Celery's workers need
+   * both. Celery: `apply_chord`.
+   */
+  begin?(groupId: string, options: { readonly expires: number | undefined }): Promise<void>
   /** How many parts must come before the body runs; may be told after the first parts came. */
   setSize(groupId: string, size: number, options: { readonly expires: number | undefined }): Promise<void>
   /**

@@ -12,6 +12,10 @@ const BACKENDS: ReadonlyMap<string, () => Promise<CreateBackend>> = new Map([
   ['redis+socket', async () => (await import('./redis/backend.ts')).createRedisBackend],
   ['socket', async () => (await import('./redis/backend.ts')).createRedisBackend],
   ['sentinel', async () => (await import('./redis/backend.ts')).createRedisBackend],
+  ['cache+memcached', async () => (await import('./memcached.ts')).createMemcachedBackend],
+  ['cache+memcache', async () => (await import('./memcached.ts')).createMemcachedBackend],
+  ['cache+pylibmc', async () => (await import('./memcached.ts')).createMemcachedBackend],
+  ['cache+pymemcache', async () => (await import('./memcached.ts')).createMemcachedBackend],
   ['file', async () => (await import('./filesystem.ts')).createFilesystemBackend],
   ['rpc', async () => (await import('./rpc.ts')).createRpcBackend],
 ])
@@ -30,8 +34,9 @@ export const backendSchemes: readonly string[] = [...BACKENDS.keys()]
  * @throws ImproperlyConfigured when the scheme names none.
  */
 export async function createBackend(options: BackendOptions): Promise<Backend> {
-  const scheme = options.url.split('://', 1)[0]?.replace(/:$/, '').toLowerCase() ?? ''
-  const load = BACKENDS.get(scheme)
+  const url = fullUrl(options)
+  const scheme = schemeOf(url)
+  const load = BACKENDS.get(scheme) ?? BACKENDS.get(scheme.replace(/\+[^+]*$/, ''))
   const retired = RETIRED.get(scheme)
   if (retired !== undefined) throw new ImproperlyConfigured(`The result backend ${scheme}:// ${retired}`)
   if (load === undefined) {
@@ -40,5 +45,29 @@ export async function createBackend(options: BackendOptions): Promise<Backend> {
         `${backendSchemes.map((known) => `${known}://`).join(', ')}`,
     )
   }
-  return (await load())(options)
+  return (await load())({ ...options, url })
+}
+
+function schemeOf(url: string): string {
+  return (
+    url
+      .split('://', 1)[0]
+      ?.replace(/:$/, '')
+      .toLowerCase()
+      .replace(/^database(?=\+)/, 'db') ?? ''
+  )
+}
+
+/** The URL with what other settings say: `cache` and `database` have one of their own. */
+function fullUrl({ url, settings }: BackendOptions): string {
+  const kind = /^(cache|database|db)(?:\+?:\/\/)?$/i.exec(url)?.[1]?.toLowerCase()
+  if (kind === undefined) return url
+  const [prefix, setting, name] =
+    kind === 'cache' ? ['cache', 'cache_backend', 'cacheBackend'] : ['db', 'database_url', 'databaseUrl']
+  const own = settings[setting]
+  if (typeof own === 'string' && own !== '') return `${prefix}+${own}`
+  throw new ImproperlyConfigured(
+    `The result backend ${JSON.stringify(url)} needs the setting ${name}, or a URL such as ` +
+      (kind === 'cache' ? 'cache+memcached://localhost/' : 'db+postgresql://localhost/celery'),
+  )
 }

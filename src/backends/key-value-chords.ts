@@ -44,11 +44,17 @@ export class KeyValueChords implements ChordStore {
   readonly #options: KeyValueChordsOptions
   readonly #store: KeyValueStore
   readonly #keys: KeyValueKeys
+  readonly begin?: NonNullable<ChordStore['begin']>
 
   constructor(options: KeyValueChordsOptions) {
+    const { store, keys } = options
     this.#options = options
-    this.#store = options.store
-    this.#keys = options.keys
+    this.#store = store
+    this.#keys = keys
+    const { startCounter } = store
+    if (startCounter !== undefined) {
+      this.begin = (groupId, { expires }) => startCounter.call(store, keys.chord(groupId), { ttl: expires })
+    }
   }
 
   async setSize(
@@ -108,6 +114,7 @@ export class KeyValueChords implements ChordStore {
       this.#keys.chordGrowth(groupId),
       this.#keys.chordDone(groupId),
       this.#keys.chord(groupId),
+      ...(this.begin === undefined ? [] : [this.#keys.group(groupId)]),
     ])
   }
 

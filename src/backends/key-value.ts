@@ -42,6 +42,11 @@ export interface KeyValueStore {
    * `get` reads it as decimal text. Stores without it have no chords of their own.
    */
   increment?(key: string, options: KeepOptions): Promise<number>
+  /**
+   * Sets a counter to 0, for stores in which Celery's workers count only what is there; they also look for the group of
+   * a chord, which is then saved.
+   */
+  startCounter?(key: string, options: KeepOptions): Promise<void>
   /** Stores without it are polled. `deliver` must not throw. */
   watch?(deliver: (key: string, value: Uint8Array) => void): KeyWatch
   /** Removes what has expired, for stores that do not by themselves. */

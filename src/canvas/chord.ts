@@ -1,3 +1,4 @@
+import type { ResultStore } from '../backends/result-store.ts'
 import { BackendError, ImproperlyConfigured } from '../errors.ts'
 import type { AsyncResult } from '../result/async-result.ts'
 import { trusted } from '../result/async-result.ts'
@@ -200,14 +201,15 @@ export class Chord<
   /** Celery: the second half of `chord.run`. */
   async #send(call: MergedCall, started: StartedChord): Promise<ResultNode> {
     const { header, frozen, body, bodyResult } = started
-    await this.#assertSupported()
+    const store = this.#storeOfHeader(frozen.results)
+    await assertSupported(store)
     let headerResult: ResultNode = new GroupResult(frozen.id, frozen.results, this.host.resultContext)
     if (header.chordSize === 0) {
       // Nothing that counts: what is there runs all the same.
       if (header.tasks.length > 0) await header.send(call.args, started.headerOptions, call.kwargs)
       await body.send([[]])
     } else {
-      await this.#watchHeader(frozen, body, started.watchOptions)
+      await this.#watchHeader(store, frozen, body, started.watchOptions)
       headerResult = await header.send(call.args, started.headerOptions, call.kwargs)
     }
     bodyResult.parent = headerResult
@@ -242,25 +244,44 @@ export class Chord<
     return new Group(this.host, this.header, { task_id: this.id ?? uuid() })
   }
 
-  /** @throws BackendNotConfigured, or BackendError for backends that keep results for one reader only. */
-  async #assertSupported(): Promise<void> {
-    const { features } = await this.host.results.backend()
-    if (!features.persistent) {
-      throw new BackendError(
-        'This result backend does not support chords (nor a group followed by a task): results can be read once ' +
-          'only. Use redis://, sqlite:// or another one that stores them',
+  /**
+   * Where the header is counted: where its results are, which may be a backend of its tasks' own.
+   * @throws ImproperlyConfigured when they are in several, so that nobody could count them.
+   */
+  #storeOfHeader(results: readonly ResultNode[]): ResultStore {
+    const stores = new Set(results.flatMap((result) => result.leaves().map(({ backend }) => backend)))
+    if (stores.size > 1) {
+      throw new ImproperlyConfigured(
+        'The tasks in the header of a chord have different result backends (their option `backend`), so nobody can ' +
+          'tell when all are done: give them the same',
       )
     }
+    const [store = this.host.results] = stores
+    return store
   }
 
   /** Makes sure that somebody sends the body in the end. Celery: `apply_chord`. */
-  async #watchHeader({ id, results }: FrozenGroup, body: AnySignature, options: WireOptions): Promise<void> {
-    const store = this.host.results
-    if ((await store.chords()) !== undefined) {
+  async #watchHeader(
+    store: ResultStore,
+    { id, results }: FrozenGroup,
+    body: AnySignature,
+    options: WireOptions,
+  ): Promise<void> {
+    const chords = await store.chords()
+    if (chords !== undefined) {
       // Whoever collects the values must know which belong together.
       const nested = results.some((result) => result instanceof GroupResult)
-      if (nested) await new GroupResult(id, results, this.host.resultContext).save()
+      if (nested || chords.begin !== undefined) {
+        await store.saveGroup(id, new GroupResult(id, results, this.host.resultContext).asTuple())
+      }
+      await chords.begin?.(id, { expires: store.expires })
       return
+    }
+    if (store !== this.host.results) {
+      throw new BackendError(
+        'The result backend that the tasks of the chord have for themselves cannot count, and celery.chord_unlock looks ' +
+          'for results in that of the app alone. Use redis://, sqlite:// or another one that counts',
+      )
     }
     this.#assertStored(this.members)
     const task = this.host.tasks.get('celery.chord_unlock')
@@ -335,4 +356,14 @@ export function chord(
   const make = (end: AnySignature): Chord =>
     new Chord(() => members.tasks[0]?.host ?? end.host, members, end.element)
   return body === undefined ? (end: AnySignature) => make(end).send([]) : make(body)
+}
+
+/** @throws BackendNotConfigured, or BackendError for backends that keep results for one reader only. */
+async function assertSupported(store: ResultStore): Promise<void> {
+  const { features } = await store.backend()
+  if (features.persistent) return
+  throw new BackendError(
+    'This result backend does not support chords (nor a group followed by a task): results can be read once ' +
+      'only. Use redis://, sqlite:// or another one that stores them',
+  )
 }

@@ -51,6 +51,18 @@ export function needsPython(module?: string): { skip: string | false } {
   return { skip: module === undefined || has(python, module) ? false : `Python's ${module} not installed` }
 }
 
+/** The same for a Python that lacks some module. */
+export function needsPythonModules(...modules: readonly string[]): { skip: string | false } {
+  const python = findPython()
+  if (python === undefined || modules.length === 0 || process.env['CI']) return needsPython()
+  try {
+    execFileSync(python.path, ['-c', `import ${modules.join(', ')}`], { stdio: 'ignore' })
+    return { skip: false }
+  } catch {
+    return { skip: `Python has no ${modules.join(' and ')}` }
+  }
+}
+
 /** Runs a Python script (a file ending in `.py`, or the code itself); answers what it wrote to standard output. */
 export async function runPython(
   script: string,
