@@ -14,6 +14,7 @@ import { eventsCommand } from './events.ts'
 import { CliError, EXIT } from './exit-code.ts'
 import { graphCommand } from './graph.ts'
 import { inspectCommand } from './inspect.ts'
+import { migrateCommand } from './migrate.ts'
 import { multiCommand } from './multi.ts'
 import { addOption, environmentNote, settleOptions } from './options.ts'
 import { purgeCommand } from './purge.ts'
@@ -80,7 +81,7 @@ ${environmentNote(program)}`,
     callCommand,
     resultCommand,
   ]
-  for (const declare of [...commands, purgeCommand, graphCommand, reportCommand]) {
+  for (const declare of [...commands, purgeCommand, migrateCommand, graphCommand, reportCommand]) {
     program.addCommand(declare(contextOf))
   }
   const everyCommand = program.commands.flatMap((command) => [command, ...command.commands])

@@ -13,6 +13,7 @@ import type { DaemonOptions } from './daemon.ts'
 import { runDaemon } from './daemon.ts'
 import { CliError, EXIT } from './exit-code.ts'
 import { showOnScreen } from './terminal-screen.ts'
+import { untilStopped } from './until-stopped.ts'
 
 /** Options of `celery events`. */
 export interface EventsCommandOptions extends DaemonOptions {
@@ -23,8 +24,6 @@ export interface EventsCommandOptions extends DaemonOptions {
   readonly frequency: string
   readonly maxrate?: string
 }
-
-const STOPS = ['SIGTERM', 'SIGINT'] as const
 
 /** Runs until it is told to stop. */
 export async function runEvents(context: CliContext, options: EventsCommandOptions): Promise<void> {
@@ -111,16 +110,4 @@ async function createCamera(reference: string, state: State, options: CameraOpti
     `--camera: ${reference} is no camera; export a class that extends Camera of 'celeriac/events'`,
     { exitCode: EXIT.usage },
   )
-}
-
-/** Does something until it is done, or the process is told to stop. */
-async function untilStopped(deed: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  const stop = new AbortController()
-  const abort = (): void => stop.abort()
-  for (const signal of STOPS) process.on(signal, abort)
-  try {
-    await deed(stop.signal)
-  } finally {
-    for (const signal of STOPS) process.off(signal, abort)
-  }
 }
