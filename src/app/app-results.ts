@@ -1,4 +1,7 @@
-/** Where the results of an app live: the backend that the settings name, behind the shell that all backends have. */
+/**
+ * Where the results of an app live: the backend that the settings name, and those that tasks have of their own, behind
+ * the shell that all backends have.
+ */
 import type { Backend, ResultCodec } from '../backends/backend.ts'
 import { createBackend } from '../backends/create-backend.ts'
 import { ResultStore } from '../backends/result-store.ts'
@@ -12,6 +15,7 @@ import type { ErrorClasses } from '../protocol/error-classes.ts'
 import type { ResultContext, ResultControl } from '../result/ports.ts'
 import { createResultContext } from '../result/result-from-tuple.ts'
 import { joinDenied } from '../task/current-task.ts'
+import type { TaskBackend } from '../task/options.ts'
 import type { Clock } from '../util/clock.ts'
 import { toMilliseconds } from '../util/duration.ts'
 import type { Logger } from '../util/logger.ts'
@@ -28,11 +32,19 @@ export interface AppResultsOptions {
   readonly control: ResultControl
 }
 
+interface Current {
+  /** What it was made of. */
+  readonly key: string
+  readonly context: ResultContext
+  /** Of tasks that have a backend of their own. */
+  readonly own: Map<TaskBackend, ResultContext>
+}
+
 /** See the module's description. A changed setting of results makes another store; the old one is closed. */
 export class AppResults {
   readonly #options: AppResultsOptions
   #settings: Settings | undefined
-  #current: { readonly key: string; readonly context: ResultContext } | undefined
+  #current: Current | undefined
   #retired: Promise<void> = Promise.resolve()
 
   constructor(options: AppResultsOptions) {
@@ -41,15 +53,32 @@ export class AppResults {
 
   /** The store, and what result objects need besides. */
   get context(): ResultContext {
+    return this.#refresh().context
+  }
+
+  /** The same for a backend of a task's own; undefined: that of the app. */
+  contextOf(backend: TaskBackend | undefined): ResultContext {
+    const current = this.#refresh()
+    const { resultBackend } = this.#options.conf.resolved()
+    if (backend === undefined || backend === resultBackend) return current.context
+    let context = current.own.get(backend)
+    if (context === undefined) {
+      context = this.#make({ ...this.#options.conf.resolved(), resultBackend: backend })
+      current.own.set(backend, context)
+    }
+    return context
+  }
+
+  #refresh(): Current {
     const settings = this.#options.conf.resolved()
-    if (this.#current !== undefined && settings === this.#settings) return this.#current.context
+    if (this.#current !== undefined && settings === this.#settings) return this.#current
     const key = keyOf(settings)
     if (this.#current?.key !== key) {
       this.#retire()
-      this.#current = { key, context: this.#make(settings) }
+      this.#current = { key, context: this.#make(settings), own: new Map() }
     }
     this.#settings = settings
-    return this.#current.context
+    return this.#current
   }
 
   /** Waits for what is being stored, then closes the backend. It may be used again afterwards. */
@@ -62,7 +91,9 @@ export class AppResults {
     const old = this.#current
     if (old === undefined) return
     this.#current = undefined
-    this.#retired = this.#retired.then(() => old.context.store.close())
+    this.#retired = this.#retired.then(async () => {
+      await Promise.all([old.context, ...old.own.values()].map(({ store }) => store.close()))
+    })
   }
 
   #make(settings: Settings): ResultContext {

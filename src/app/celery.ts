@@ -121,15 +121,15 @@ export class Celery implements CanvasHost, AsyncDisposable {
     const { conf, logger, clock, signals, serializers, compressions } = this
     const settings = (): Settings => this.settings
     const clientName = `gen${process.pid}@${hostname()}`
-    const replyTo = (): string => this.results.replyTo ?? this.oid
+    const replyTo = (task: string): string => this.resultContextOf(task).store.replyTo ?? this.oid
     const common = { settings, logger, clock, signals, serializers, compressions }
     this.amqp = new AppAmqp({
       ...common,
       clientName,
       replyTo,
       events: () => this.events.defaultDispatcher(),
-      prepare: ({ id, options }) =>
-        options['ignore_result'] === true ? undefined : this.results.prepareSend(id),
+      prepare: ({ id, name, options }) =>
+        options['ignore_result'] === true ? undefined : this.resultContextOf(name).store.prepareSend(id),
     })
     const isCustom = this.#options.logger !== undefined
     this.log = new AppLog({ logger: logging, isCustom, settings, signals })
@@ -352,6 +352,10 @@ export class Celery implements CanvasHost, AsyncDisposable {
 
   get resultContext(): ResultContext {
     return this.#results.context
+  }
+
+  resultContextOf(task: string): ResultContext {
+    return this.#results.contextOf(this.tasks.get(task)?.options.backend)
   }
 
   /** The queues, made of the settings. */

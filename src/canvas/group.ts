@@ -200,7 +200,8 @@ export class Group<
 
   /** Tells the backend how many results the chord must wait for, before the first of them can come. */
   async #announceSize(prepared: readonly Prepared[]): Promise<void> {
-    const { results } = this.host
+    const [leaf] = prepared.flatMap(({ result }) => result.leaves())
+    const results = leaf?.backend ?? this.host.results
     const chords = results.enabled ? await results.chords() : undefined
     if (chords === undefined) return
     const size = prepared.reduce((sum, { task }) => sum + task.chordSize, 0)

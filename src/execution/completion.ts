@@ -6,6 +6,7 @@
  * result that somebody may wait for is stored as failed, every chord that counts on it is told, and each errback is
  * called once.
  */
+import type { ResultStore } from '../backends/result-store.ts'
 import { ChordError } from '../errors.ts'
 import { tripleRepr } from '../protocol/exception-info.ts'
 import { readResultTuple } from '../protocol/result-tuple.ts'
@@ -47,7 +48,7 @@ export class Completion {
   /** Counts a finished member of a chord's header; the last one starts the body. After its result is stored. */
   async partReturned(request: TaskRequest, state: string, result: unknown): Promise<void> {
     const { chord: body, group, id } = request
-    const { results } = this.#host
+    const { store: results } = this.#host.resultContextOf(request.task)
     if (body === undefined || group === undefined || id === '' || !results.enabled) return
     const chords = await results.chords()
     // Without a counter a task of Celery's, `celery.chord_unlock`, looks after the header.
@@ -58,7 +59,7 @@ export class Completion {
     const { complete } = await chords.add(group, part, { expires, size })
     if (!complete) return
     // Only then is it forgotten: should we fail or die before, the part comes again and completes the chord again.
-    await this.#startBody(body, group)
+    await this.#startBody(body, group, results)
     // What is left of it expires; that is no reason to call the task a failure.
     await chords.forget(group).catch((error: unknown) => {
       this.#host.logger.warn(`Chord '${group}' could not be removed from the result backend`, { error })
@@ -112,11 +113,11 @@ export class Completion {
   }
 
   /** The header is complete: its results go to the body, or its error to all that waits for the body. */
-  async #startBody(body: SignatureData, group: string): Promise<void> {
+  async #startBody(body: SignatureData, group: string, results: ResultStore): Promise<void> {
     const { logger } = this.#host
     let error: ChordError | undefined
     try {
-      error = await this.#sendBody(body, group)
+      error = await this.#sendBody(body, group, results)
     } catch (cause) {
       error =
         cause instanceof ChordError
@@ -128,8 +129,7 @@ export class Completion {
     await this.bodyFailed(body, error)
   }
 
-  async #sendBody(body: SignatureData, group: string): Promise<ChordError | undefined> {
-    const { results } = this.#host
+  async #sendBody(body: SignatureData, group: string, results: ResultStore): Promise<ChordError | undefined> {
     const parts = await (await results.chords())?.collect(group)
     if (parts === undefined) return new ChordError(`GroupResult ${group} no longer exists`)
     const error = chordErrorOf(parts, this.#host.resultContext.errorClasses)

@@ -34,9 +34,9 @@ export class Deduplication {
   }
 
   /** What a job is a duplicate of: `'known'` when that happened in this process, else what the backend has stored. */
-  async find({ id }: TaskRequest): Promise<'known' | ResultMeta | undefined> {
+  async find({ id, task }: TaskRequest): Promise<'known' | ResultMeta | undefined> {
     if (this.#successful?.has(id) === true) return 'known'
-    const { results } = this.#host.tasks
+    const { store: results } = this.#host.tasks.resultContextOf(task)
     if (!results.enabled) return undefined
     try {
       const { features } = await results.backend()

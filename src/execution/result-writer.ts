@@ -24,7 +24,8 @@ export function storeResult(
     request: resultRequest(request, host.settings.resultExtended),
     now: host.clock.now(),
   })
-  return host.results.save(meta, { replyTo: request.replyTo })
+  const { store } = host.resultContextOf(request.task)
+  return store.save(meta, { replyTo: request.replyTo })
 }
 
 /** A returned value as it is stored and handed on: results become the tuples that name them. */

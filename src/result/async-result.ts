@@ -1,7 +1,10 @@
+import type { ResultStore } from '../backends/result-store.ts'
 import { IncompleteStream } from '../errors.ts'
 import { readException } from '../protocol/exception-info.ts'
 import type { ResultMeta, ResultTuple } from '../protocol/result-meta.ts'
+import { buildResultMeta } from '../protocol/result-meta.ts'
 import {
+  ABORTED,
   EXCEPTION_STATES,
   FAILURE,
   PENDING,
@@ -51,6 +54,11 @@ export class AsyncResult<T = unknown> implements ResultLeaf {
     this.parent = options.parent
     this.ignored = options.ignored ?? false
     this.#context = context
+  }
+
+  /** Where it is stored. Celery: `AsyncResult.backend`. */
+  get backend(): ResultStore {
+    return this.#context.store
   }
 
   /** The same as `id`. */
@@ -178,6 +186,22 @@ export class AsyncResult<T = unknown> implements ResultLeaf {
    */
   revoke(options: RevokeResultOptions = {}): Promise<void> {
     return revokeCalls(this.#context, this.id, options)
+  }
+
+  /**
+   * Asks the task to stop: its state becomes ABORTED, which the task finds with `self.isAborted()` if it looks. Nothing
+   * stops it otherwise, and `get` goes on waiting until it ends. Needs a backend that keeps results, so not `rpc://`.
+   * Nothing happens when the result is there already. Celery: `AbortableAsyncResult.abort`.
+   */
+  async abort(): Promise<void> {
+    if (await this.ready()) return
+    const { store, clock } = this.#context
+    await store.save(buildResultMeta({ id: this.id, state: ABORTED, result: null, now: clock.now() }))
+  }
+
+  /** Whether it was asked to stop and has not ended since. Celery: `AbortableAsyncResult.is_aborted`. */
+  async isAborted(): Promise<boolean> {
+    return (await this.state()) === ABORTED
   }
 
   /** Tells all workers not to run calls that carry one of these stamps. Celery: `revoke_by_stamped_headers`. */

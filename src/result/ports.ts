@@ -82,6 +82,8 @@ export interface ResultNode {
 
 /** A single result. */
 export interface ResultLeaf extends ResultNode {
+  /** Where it is stored. */
+  readonly backend: ResultStore
   /** No result is stored for this call, so there is nothing to wait for. */
   readonly ignored: boolean
   /** The final document if it is known here. */

@@ -1,4 +1,5 @@
 /** Waiting for results: one subscription for all that are waited for together, one timer for the time limit. */
+import type { ResultStore } from '../backends/result-store.ts'
 import { TaskError } from '../errors.ts'
 import type { ResultMeta } from '../protocol/result-meta.ts'
 import { PROPAGATE_STATES, READY_STATES } from '../protocol/states.ts'
@@ -78,23 +79,47 @@ export async function waitForResults(wait: WaitForResults): Promise<void> {
       done.reject(error)
     }
   }
-  await follow(context, [...new Set([...pending.keys(), ...parents.keys()])], listener, done, options)
+  const watched = idsByStore([...wait.leaves.filter(({ id }) => pending.has(id)), ...parents.values()])
+  await follow(context, watched, listener, done, options)
+}
+
+/** What is to be watched where: tasks may have backends of their own. */
+function idsByStore(leaves: readonly ResultLeaf[]): ReadonlyMap<ResultStore, ReadonlySet<string>> {
+  const ids = new Map<ResultStore, Set<string>>()
+  for (const { id, backend } of leaves) {
+    const known = ids.get(backend)
+    if (known === undefined) ids.set(backend, new Set([id]))
+    else known.add(id)
+  }
+  return ids
 }
 
 async function follow(
   context: ResultContext,
-  ids: readonly string[],
+  watched: ReadonlyMap<ResultStore, ReadonlySet<string>>,
   listener: (meta: ResultMeta) => void,
   done: Deferred,
   options: GetOptions,
 ): Promise<void> {
   const { timeout, interval, signal } = options
+  const ids = [...watched.values()].flatMap((each) => [...each])
   const gaveUp = new AbortController()
   const waiting = async (): Promise<void> => {
-    const following = context.store.follow(ids, listener, {
+    const how = {
       interval: interval === undefined ? DEFAULT_INTERVAL : toMilliseconds(interval, 'interval'),
-      failed: (error) => done.reject(error),
-    })
+      failed: (error: unknown) => done.reject(error),
+    }
+    const stops = [...watched].map(([store, ids]) => store.follow([...ids], listener, how))
+    const stopAll = (): void => {
+      for (const stop of stops) stop.then((stopIt) => stopIt()).catch(() => undefined)
+    }
+    const following = Promise.all(stops).then(
+      () => stopAll,
+      (error: unknown) => {
+        stopAll()
+        throw error
+      },
+    )
     // What is pushed meanwhile need not wait for the first look.
     const stop = await Promise.race([following, done.promise])
     if (stop === undefined || gaveUp.signal.aborted) {

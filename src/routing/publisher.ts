@@ -77,7 +77,7 @@ export interface PublisherOptions {
   /** Tells monitors, if the settings want it. */
   readonly events: () => EventSender
   /** Where this client awaits results: the `reply_to` of its messages. */
-  readonly replyTo: () => string
+  readonly replyTo: (task: string) => string
   /** Who sends, `gen<pid>@<host>`. */
   readonly origin: string
   readonly clock: Clock
@@ -224,7 +224,7 @@ export class Publisher {
   }
 
   #encode(plan: Plan, call: TaskCall, fields: CallFields | undefined): EncodedTask {
-    const { id, args, kwargs } = call
+    const { id, name, args, kwargs } = call
     const encode = this.#settings?.taskProtocol === 1 ? encodeTaskMessageV1 : encodeTaskMessage
     if (fields === undefined) {
       return encode(plan.template, {
@@ -233,7 +233,7 @@ export class Publisher {
         kwargs,
         argsrepr: reprArgs(args),
         kwargsrepr: reprKwargs(kwargs),
-        replyTo: this.#options.replyTo(),
+        replyTo: this.#options.replyTo(name),
       })
     }
     return encode(plan.template, {
@@ -243,7 +243,7 @@ export class Publisher {
       kwargs,
       argsrepr: fields.argsrepr ?? reprArgs(args),
       kwargsrepr: fields.kwargsrepr ?? reprKwargs(kwargs),
-      replyTo: fields.replyTo ?? this.#options.replyTo(),
+      replyTo: fields.replyTo ?? this.#options.replyTo(name),
     })
   }
 

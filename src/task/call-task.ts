@@ -41,14 +41,15 @@ export function callTask<T>(
 
 /** The result of a call that is being sent; undefined when it is none that comes from a backend. */
 function earlyResult<T>(
-  { settings, resultContext }: TaskHost,
-  { task }: CallTarget,
+  host: TaskHost,
+  { name, task }: CallTarget,
   id: string,
   options: WireOptions,
 ): AsyncResult<T> | undefined {
   const ignored = options['ignore_result'] ?? task?.options.ignoreResult ?? false
-  if (ignored !== false || settings.taskAlwaysEager || !resultContext.store.enabled) return undefined
-  return new AsyncResult<T>(id, resultContext)
+  if (ignored !== false || host.settings.taskAlwaysEager) return undefined
+  const context = host.resultContextOf(name)
+  return context.store.enabled ? new AsyncResult<T>(id, context) : undefined
 }
 
 interface Call {
@@ -71,7 +72,7 @@ async function send<T>(host: TaskHost, target: CallTarget, call: Call): Promise<
 
   const ignored = ready.options['ignore_result'] === true
   await host.publish(ready)
-  const result = new AsyncResult<T>(id, host.resultContext, { ignored })
+  const result = new AsyncResult<T>(id, host.resultContextOf(name), { ignored })
   if (parent !== undefined && call.options['add_to_parent'] !== false && parent.task.options.trail) {
     parent.request.children.push(result)
   }

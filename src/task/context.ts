@@ -1,7 +1,7 @@
 import { Ignore, MaxRetriesExceededError, Reject, Retry, SoftTimeLimitExceeded } from '../errors.ts'
 import { describeException } from '../protocol/exception-info.ts'
 import { buildResultMeta } from '../protocol/result-meta.ts'
-import { EXCEPTION_STATES } from '../protocol/states.ts'
+import { ABORTED, EXCEPTION_STATES } from '../protocol/states.ts'
 import type { ResultNode } from '../result/ports.ts'
 import type { Logger } from '../util/logger.ts'
 import { repr, reprArgs } from '../util/repr.ts'
@@ -115,6 +115,15 @@ export class TaskSelf implements TaskContext {
     return this.host.events.publish(type, { uuid: id, ...fields }, { hostname })
   }
 
+  /**
+   * Whether somebody asked this call to stop (`result.abort()`); asks the result backend. For tasks that look from time
+   * to time, and return then. Celery: `AbortableTask.is_aborted`.
+   */
+  async isAborted(): Promise<boolean> {
+    const { store } = this.host.resultContextOf(this.name)
+    return store.enabled && (await store.load(this.request.id))?.status === ABORTED
+  }
+
   /** Records a result among those of the calls that this run has made. Celery: `add_trail`. */
   addTrail<R extends ResultNode>(result: R): R {
     if (this.task.options.trail) this.request.children.push(result)
@@ -129,7 +138,7 @@ export class TaskSelf implements TaskContext {
     const { host, request } = this
     this.#mustBeWanted()
     const isError = EXCEPTION_STATES.has(state) && meta instanceof Error
-    await host.results.save(
+    await host.resultContextOf(this.name).store.save(
       buildResultMeta({
         id: options.taskId ?? request.id,
         state,

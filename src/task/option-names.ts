@@ -20,6 +20,7 @@ const OPTION_NAMES: Readonly<Record<keyof UserTaskOptions, true>> = {
   acksOnTimeout: true,
   attributes: true,
   autoretryFor: true,
+  backend: true,
   bind: true,
   compression: true,
   defaultRetryDelay: true,

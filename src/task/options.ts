@@ -2,6 +2,7 @@
  * Options of a task: as users write them (`UserTaskOptions`), and resolved (`TaskOptions`), where the settings have
  * filled in what was left open and durations are milliseconds. Celery: attributes of a Task class.
  */
+import type { Backend, BackendOptions } from '../backends/backend.ts'
 import type { Settings } from '../config/settings.ts'
 import { ImproperlyConfigured } from '../errors.ts'
 import { type Duration, fromMilliseconds, toMilliseconds } from '../util/duration.ts'
@@ -10,6 +11,9 @@ import type { StandardSchema } from './standard-schema.ts'
 
 /** A class of errors, for `instanceof`. */
 export type ErrorClass = abstract new (...args: never[]) => Error
+
+/** A result backend: its URL, or a function that makes it. */
+export type TaskBackend = string | ((options: BackendOptions) => Backend | Promise<Backend>)
 
 /** The settings that tasks, calls and workflows look at. */
 export type TaskSettings = Pick<
@@ -98,6 +102,8 @@ export interface UserTaskOptions extends TaskPublishOptions {
   readonly rateLimit?: number | string
   /** Do not store results. */
   readonly ignoreResult?: boolean
+  /** Where the results of this task are kept, if not where those of the app are. Callers must say the same. */
+  readonly backend?: TaskBackend
   /** Record the calls that a run sends as its children. Default true. */
   readonly trail?: boolean
   /** Send events about this task. Default true. */
@@ -144,6 +150,8 @@ export interface TaskOptions {
   readonly retryJitter: boolean
   readonly rateLimit: number | string | undefined
   readonly ignoreResult: boolean
+  /** Undefined: that of the app. */
+  readonly backend: TaskBackend | undefined
   readonly trail: boolean
   readonly sendEvents: boolean
   readonly storeErrorsEvenIfIgnored: boolean
@@ -200,6 +208,7 @@ export function normalizeTaskOptions(
     input: user.input,
     rateLimit: checkedRate(user.rateLimit ?? settings.taskDefaultRateLimit ?? undefined, name),
     ignoreResult: user.ignoreResult ?? settings.taskIgnoreResult,
+    backend: user.backend,
     trail: user.trail ?? true,
     sendEvents: user.sendEvents ?? true,
     storeErrorsEvenIfIgnored: user.storeErrorsEvenIfIgnored ?? settings.taskStoreErrorsEvenIfIgnored,

@@ -65,6 +65,8 @@ export interface TaskHost {
   readonly results: ResultStore
   /** What result objects need; `results` is its store. */
   readonly resultContext: ResultContext
+  /** The same for the results of the task of that name, which may have a backend of its own. */
+  resultContextOf(task: string): ResultContext
   readonly signals: TaskSignals
   readonly clock: Clock
   readonly logger: Logger

@@ -60,7 +60,7 @@ export async function joinChord({ host, request }: Run, signature: AnySignature)
   if (chord === undefined || group === undefined) {
     throw new TypeError(`Task ${request.task}[${request.id}] is not a member of any chord`)
   }
-  const { results } = host
+  const { store: results } = host.resultContextOf(request.task)
   const chords = await results.chords()
   if (chords?.grow === undefined) {
     throw new BackendError(

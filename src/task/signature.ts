@@ -308,11 +308,12 @@ export class Signature<
     options['task_id'] ??= place.id ?? uuid()
     if (place.rootId !== undefined) options['root_id'] = place.rootId
     if (place.parentId !== undefined) options['parent_id'] = place.parentId
-    options['reply_to'] ??= this.host.results.replyTo ?? this.host.oid
+    const context = this.host.resultContextOf(this.task)
+    options['reply_to'] ??= context.store.replyTo ?? this.host.oid
     if (place.groupId !== undefined && !('group_id' in options)) options['group_id'] = place.groupId
     if (place.chord !== undefined) options['chord'] = place.chord
     if (place.groupIndex !== undefined) options['group_index'] = place.groupIndex
-    return trusted<H>(new AsyncResult(this.id ?? '', this.host.resultContext))
+    return trusted<H>(new AsyncResult(this.id ?? '', context))
   }
 
   /** How many results it brings to a chord whose header it is part of. */

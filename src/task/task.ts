@@ -83,7 +83,7 @@ export class TaskDefinition<Args extends readonly unknown[] = readonly unknown[]
 
   /** Where its results are kept. Celery: `Task.backend`. */
   get backend(): CanvasHost['results'] {
-    return this.host.results
+    return this.host.resultContextOf(this.name).store
   }
 
   /** Whether it has a body here; a remote task has none. */
@@ -175,7 +175,7 @@ export class TaskDefinition<Args extends readonly unknown[] = readonly unknown[]
 
   /** The result of a call of this task, by its id. Celery: `Task.AsyncResult`. */
   AsyncResult(id: string): AsyncResult<Awaited<Output>> {
-    return new AsyncResult(id, this.host.resultContext)
+    return new AsyncResult(id, this.host.resultContextOf(this.name))
   }
 
   check(args: readonly unknown[], kwargs: Kwargs): Promise<void> | undefined {

@@ -80,6 +80,10 @@ export class RecordingHost implements CanvasHost {
     child: () => this.logger,
   }
 
+  resultContextOf(): CanvasHost['resultContext'] {
+    return this.resultContext
+  }
+
   /** The rest of what execution needs. */
   execution(parts: Partial<ExecutionHost> = {}): ExecutionHost {
     return { tasks: this, decodeBody: (body) => json.decode(body), deduplicate: undefined, ...parts }
