@@ -9,6 +9,7 @@ const TRANSPORTS: ReadonlyMap<string, () => Promise<Transport>> = new Map([
   ['rediss', async () => (await import('./redis/transport.ts')).redisTransport],
   ['redis+socket', async () => (await import('./redis/transport.ts')).redisTransport],
   ['sentinel', async () => (await import('./redis/transport.ts')).redisTransport],
+  ['sqs', async () => (await import('./sqs/transport.ts')).sqsTransport],
   ['amqp', async () => (await import('./amqp/transport.ts')).amqpTransport],
   ['amqps', async () => (await import('./amqp/transport.ts')).amqpTransport],
   ['pyamqp', async () => (await import('./amqp/transport.ts')).amqpTransport],

@@ -24,6 +24,10 @@ export interface TransportSubject {
   readonly features: TransportFeatures
   /** Whether passive declaration tells queues that exist, empty ones too, from those that don't. Default true. */
   readonly knowsQueues?: boolean
+  /** Whether messages of a queue come in the order in which they were published, however many. Default true. */
+  readonly keepsOrder?: boolean
+  /** Bytes of the largest body that it must carry. Default 1 MiB. */
+  readonly largestBody?: number
   /** Stops the broker and starts it again on the same data; called when all connections are closed. */
   readonly restart?: (t: TestContext) => Promise<void>
 }

@@ -1,0 +1,182 @@
+/**
+ * Long polls: SQS is asked for one queue at a time, and hides what it hands out.
+ *
+ * States of a poll: **asking** (its answer is awaited; it counts as taken what it may bring) → gone; what it brought
+ * is **at hand** until a `take` fetches it. A poll is never cut off, since SQS might hand messages to nobody and hide
+ * them: when its queue is left, its end is awaited, and what it brings is given back.
+ *
+ * Where answers are full, a queue is asked several times at once.
+ */
+import { Deferred } from '../../../util/deferred.ts'
+import type { Taken } from '../../virtual/queue-store.ts'
+import { BATCH } from './batches.ts'
+
+/** Polls of one queue at a time. */
+const MOST_POLLS = 8
+/** While there is not room enough to ask for all queues, one is asked for no longer than that, in milliseconds. */
+const SHORT_WAIT = 1000
+
+/** What a `Poller` works with. */
+export interface PollerOptions {
+  /** Milliseconds that SQS may take to answer when there is nothing. */
+  readonly waitTime: number
+  /** Asks once. */
+  readonly receive: (
+    queue: string,
+    limits: { readonly max: number; readonly wait: number },
+  ) => Promise<readonly Taken[]>
+  /** Gives back what nobody wants any more. */
+  readonly restore: (taken: readonly Taken[]) => Promise<void>
+  /** Rests after an answer that was empty at once. */
+  readonly rest: (signal: AbortSignal) => Promise<void>
+  /** Whether messages of a queue come one after the other. */
+  readonly ordered: (queue: string) => boolean
+}
+
+interface Line {
+  /** What each poll under way may bring. */
+  readonly polls: Set<{ readonly max: number; readonly done: Promise<void> }>
+  readonly atHand: Taken[]
+  /** How many polls are worth while. */
+  width: number
+}
+
+/** See the module's description. */
+export class Poller {
+  readonly #options: PollerOptions
+  readonly #lines = new Map<string, Line>()
+  readonly #stopping = new AbortController()
+  #news = new Deferred()
+  #failure: { readonly error: unknown } | undefined
+  /** The queue that is asked first. */
+  #first = 0
+
+  constructor(options: PollerOptions) {
+    this.#options = options
+  }
+
+  /** Waits for messages; [] when `signal` aborts. Rejects when SQS cannot be asked. */
+  async take(queues: readonly string[], max: number, signal: AbortSignal): Promise<readonly Taken[]> {
+    const aborted = new Deferred()
+    const onAbort = (): void => aborted.resolve()
+    signal.addEventListener('abort', onAbort, { once: true })
+    try {
+      while (!signal.aborted && !this.#stopping.signal.aborted) {
+        const taken = this.#fetch(queues, max)
+        if (taken.length > 0) return taken
+        if (this.#failure !== undefined) throw this.#failure.error
+        this.#ask(queues, max)
+        await Promise.race([this.#news.promise, aborted.promise])
+      }
+      return []
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  /** What has been received and not been fetched. */
+  get atHand(): readonly Taken[] {
+    return [...this.#lines.values()].flatMap((line) => line.atHand)
+  }
+
+  /** Only these queues are still wanted: the polls of others are awaited, and what they bring is given back. */
+  async leaveAllBut(queues: readonly string[]): Promise<void> {
+    const wanted = new Set(queues)
+    await Promise.all(
+      [...this.#lines.keys()].filter((queue) => !wanted.has(queue)).map((queue) => this.#leave(queue)),
+    )
+  }
+
+  /** Asks for nothing any more, and gives back what comes. */
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    this.#tell()
+    await this.leaveAllBut([])
+  }
+
+  async #leave(queue: string): Promise<void> {
+    const line = this.#lines.get(queue)
+    if (line === undefined) return
+    await Promise.all([...line.polls].map(({ done }) => done))
+    const taken = line.atHand.splice(0)
+    if (line.polls.size === 0) this.#lines.delete(queue)
+    if (taken.length > 0) await this.#options.restore(taken)
+  }
+
+  /** In turn, so that no queue is always last. */
+  #fetch(queues: readonly string[], max: number): readonly Taken[] {
+    const taken: Taken[] = []
+    for (const queue of this.#rotated(queues)) {
+      const atHand = this.#lines.get(queue)?.atHand
+      if (atHand === undefined || atHand.length === 0) continue
+      taken.push(...atHand.splice(0, max - taken.length))
+      if (taken.length >= max) break
+    }
+    if (taken.length > 0) this.#first += 1
+    return taken
+  }
+
+  #ask(queues: readonly string[], max: number): void {
+    let room = max
+    for (const queue of queues) {
+      for (const poll of this.#lines.get(queue)?.polls ?? []) room -= poll.max
+    }
+    const short = max < queues.length
+    for (const queue of this.#rotated(queues)) {
+      const line = this.#lineOf(queue)
+      while (room > 0 && line.polls.size < line.width) {
+        const size = Math.min(BATCH, room)
+        room -= size
+        // More polls than one are for queues that are full: they do not wait.
+        const wait = line.polls.size > 0 ? 0 : Math.min(this.#options.waitTime, short ? SHORT_WAIT : Infinity)
+        this.#poll(queue, line, { max: size, wait })
+      }
+    }
+    if (short) this.#first += 1
+  }
+
+  #poll(queue: string, line: Line, limits: { readonly max: number; readonly wait: number }): void {
+    const done = Promise.withResolvers<void>()
+    const poll = { max: limits.max, done: done.promise }
+    line.polls.add(poll)
+    const ended = (): void => {
+      line.polls.delete(poll)
+      done.resolve()
+      this.#tell()
+    }
+    this.#receive(queue, line, limits).then(ended, (error: unknown) => {
+      this.#failure ??= { error }
+      ended()
+    })
+  }
+
+  async #receive(
+    queue: string,
+    line: Line,
+    { max, wait }: { readonly max: number; readonly wait: number },
+  ): Promise<void> {
+    const taken = await this.#options.receive(queue, { max, wait })
+    line.atHand.push(...taken)
+    const widest = this.#options.ordered(queue) ? 1 : MOST_POLLS
+    line.width = taken.length === BATCH ? Math.min(widest, line.width + 1) : Math.max(1, line.width - 1)
+    if (taken.length === 0 && this.#options.waitTime === 0) await this.#options.rest(this.#stopping.signal)
+  }
+
+  #lineOf(queue: string): Line {
+    const known = this.#lines.get(queue)
+    if (known !== undefined) return known
+    const line: Line = { polls: new Set(), atHand: [], width: 1 }
+    this.#lines.set(queue, line)
+    return line
+  }
+
+  #rotated(queues: readonly string[]): readonly string[] {
+    const start = queues.length === 0 ? 0 : this.#first % queues.length
+    return [...queues.slice(start), ...queues.slice(0, start)]
+  }
+
+  #tell(): void {
+    this.#news.resolve()
+    this.#news = new Deferred()
+  }
+}
