@@ -14,12 +14,14 @@ import { eventsCommand } from './events.ts'
 import { CliError, EXIT } from './exit-code.ts'
 import { graphCommand } from './graph.ts'
 import { inspectCommand } from './inspect.ts'
+import { logtoolCommand } from './logtool.ts'
 import { migrateCommand } from './migrate.ts'
 import { multiCommand } from './multi.ts'
 import { addOption, environmentNote, settleOptions } from './options.ts'
 import { purgeCommand } from './purge.ts'
 import { reportCommand } from './report.ts'
 import { resultCommand } from './result.ts'
+import { shellCommand } from './shell.ts'
 import { statusCommand } from './status.ts'
 import { workerCommand } from './worker.ts'
 
@@ -81,7 +83,8 @@ ${environmentNote(program)}`,
     callCommand,
     resultCommand,
   ]
-  for (const declare of [...commands, purgeCommand, migrateCommand, graphCommand, reportCommand]) {
+  const tools = [purgeCommand, migrateCommand, shellCommand, logtoolCommand, graphCommand, reportCommand]
+  for (const declare of [...commands, ...tools]) {
     program.addCommand(declare(contextOf))
   }
   const everyCommand = program.commands.flatMap((command) => [command, ...command.commands])
