@@ -3,6 +3,7 @@
  * the shell that all backends have.
  */
 import type { Backend, ResultCodec } from '../backends/backend.ts'
+import { isBackendReference } from '../backends/backend-names.ts'
 import { createBackend } from '../backends/create-backend.ts'
 import { ResultStore } from '../backends/result-store.ts'
 import type { Configuration } from '../config/configuration.ts'
@@ -112,6 +113,7 @@ export class AppResults {
       retry,
       cacheMax: settings.resultCacheMax ?? 0,
       clock,
+      url: typeof resultBackend === 'string' ? resultBackend : '',
     })
     return createResultContext({ store, clock, errorClasses, control, joinDenied })
   }
@@ -129,15 +131,16 @@ export class AppResults {
       settings: this.#backendSettings(),
       warn: (message: string) => logger.warn(message),
     }
-    const scheme = url.split(':', 1)[0] ?? ''
-    const override = settings.overrideBackends[scheme]
+    const [name = '', rest] = splitScheme(url)
+    const override = settings.overrideBackends[name] ?? (isBackendReference(url) ? url : undefined)
     const own = typeof resultBackend === 'string' ? override : resultBackend
     if (own === undefined) return createBackend(options)
-    const create = typeof own === 'string' ? await importReference(own, { option: 'overrideBackends' }) : own
+    const option = own === url ? 'resultBackend' : 'overrideBackends'
+    const create = typeof own === 'string' ? await importReference(own, { option }) : own
     if (typeof create !== 'function') {
       throw new ImproperlyConfigured('A result backend must be a URL or a function that makes one of options')
     }
-    const backend: unknown = await Reflect.apply(create, undefined, [options])
+    const backend: unknown = await Reflect.apply(create, undefined, [{ ...options, url: rest ?? url }])
     if (isBackend(backend)) return backend
     throw new ImproperlyConfigured(
       'The function given as result backend makes no backend: it lacks save() or load()',
@@ -171,6 +174,12 @@ function expiresOf({ resultExpires }: Settings): number | undefined {
   return resultExpires === null || resultExpires === 0
     ? undefined
     : toMilliseconds(resultExpires, 'resultExpires')
+}
+
+/** What a backend is called, and of `own+http://…` the URL after that. Celery: `by_url`. */
+function splitScheme(url: string): readonly [name: string | undefined, rest: string | undefined] {
+  const [, name, rest] = /^([^:+/]+)(?:\+([^:]+:\/\/.*)|:\/\/.*)?$/s.exec(url) ?? []
+  return [name, rest]
 }
 
 function isDisabled(backend: Settings['resultBackend']): boolean {

@@ -1,5 +1,6 @@
 import { ImproperlyConfigured } from '../errors.ts'
 import type { Backend, BackendOptions } from './backend.ts'
+import { backendUrl } from './backend-names.ts'
 
 type CreateBackend = (options: BackendOptions) => Promise<Backend>
 
@@ -59,7 +60,8 @@ function schemeOf(url: string): string {
 }
 
 /** The URL with what other settings say: `cache` and `database` have one of their own. */
-function fullUrl({ url, settings }: BackendOptions): string {
+function fullUrl({ url: given, settings }: BackendOptions): string {
+  const url = backendUrl(given)
   const kind = /^(cache|database|db)(?:\+?:\/\/)?$/i.exec(url)?.[1]?.toLowerCase()
   if (kind === undefined) return url
   const [prefix, setting, name] =

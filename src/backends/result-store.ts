@@ -10,6 +10,7 @@ import { exponentialBackoff } from '../util/backoff.ts'
 import type { Clock } from '../util/clock.ts'
 import { Deferred } from '../util/deferred.ts'
 import { LruMap } from '../util/lru-map.ts'
+import { sanitizeUrl } from '../util/url.ts'
 import type { Backend, ChordStore, GroupStore, GroupTuple } from './backend.ts'
 import type { FollowOptions, ResultListener } from './result-watcher.ts'
 import { ResultWatcher } from './result-watcher.ts'
@@ -35,6 +36,8 @@ export interface ResultStoreOptions {
   /** How many successful results are kept in memory; -1: none, 0: all. Celery: `result_cache_max`. */
   readonly cacheMax: number
   readonly clock: Clock
+  /** Where the results are, if that can be told in a URL. */
+  readonly url?: string
 }
 
 const NOT_CONFIGURED =
@@ -65,6 +68,16 @@ export class ResultStore implements AsyncDisposable {
   /** Whether there is a backend at all. */
   get enabled(): boolean {
     return this.#options.open !== undefined
+  }
+
+  /**
+   * The URL of the backend, without its password unless you want it; `disabled://` without one, empty when it is no URL
+   * that names it. Celery: `as_uri`.
+   */
+  asUri({ includePassword = false }: { readonly includePassword?: boolean } = {}): string {
+    if (!this.enabled) return 'disabled://'
+    const { url = '' } = this.#options
+    return includePassword ? url : sanitizeUrl(url)
   }
 
   /** The backend, once it is open. */
