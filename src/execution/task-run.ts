@@ -12,7 +12,8 @@ import { EncodeError, type Reject, type Retry } from '../errors.ts'
 import type { AbortReason, RunContext } from '../pool/pool.ts'
 import { describeException, tripleRepr } from '../protocol/exception-info.ts'
 import { FAILURE, IGNORED, REJECTED, RETRY, STARTED, SUCCESS } from '../protocol/states.ts'
-import type { RegisteredTask, TaskContext, TaskHandlers, TaskOutcomeInfo } from '../task/ports.ts'
+import type { TaskSelf } from '../task/context.ts'
+import type { RegisteredTask, TaskHandlers, TaskOutcomeInfo } from '../task/ports.ts'
 import type { TaskRequest } from '../task/request.ts'
 import { autoretryOptions, isAutoretried } from '../task/retry.ts'
 import type { CanvasHost } from '../task/signature.ts'
@@ -38,7 +39,7 @@ export interface TaskRunParts {
   readonly completion: Completion
   readonly task: RegisteredTask
   readonly request: TaskRequest
-  readonly context: TaskContext
+  readonly context: TaskSelf
   /** Says when the run should end; undefined in eager runs. */
   readonly pool: RunContext | undefined
   /** Whether the outcome shows the result. */
@@ -51,7 +52,7 @@ export class TaskRun {
   readonly #completion: Completion
   readonly #task: RegisteredTask
   readonly #request: TaskRequest
-  readonly #context: TaskContext
+  readonly #context: TaskSelf
   readonly #pool: RunContext | undefined
   readonly #wantRepr: boolean
   readonly #started: number
@@ -119,7 +120,9 @@ export class TaskRun {
   async #callBody(): Promise<unknown> {
     const { args, kwargs, retries } = this.#request
     try {
-      return await this.#task.run(this.#context, args, kwargs)
+      const value = await this.#task.run(this.#context, args, kwargs)
+      const asked = this.#context.unheard
+      return asked === undefined ? value : await asked
     } catch (thrown) {
       const error = meantError(thrown, this.#aborted())
       const { options } = this.#task

@@ -8,6 +8,7 @@ import { repr, reprArgs } from '../util/repr.ts'
 import type { UserCallOptions } from './call-options.ts'
 import { toWireOptions } from './call-options.ts'
 import { callTask } from './call-task.ts'
+import { HeardPromise } from './heard-promise.ts'
 import type { RegisteredTask, RetryOptions, TaskContext, WireOptions } from './ports.ts'
 import { joinChord, replacementOf } from './replace.ts'
 import type { TaskRequest } from './request.ts'
@@ -44,6 +45,7 @@ export class TaskSelf implements TaskContext {
   #logger: Logger | undefined
   readonly #beforeRetry: TaskSelfParts['beforeRetry']
   #maxRetries: number | null | undefined
+  #asked: HeardPromise<unknown> | undefined
 
   constructor(parts: TaskSelfParts) {
     this.task = parts.task
@@ -71,7 +73,28 @@ export class TaskSelf implements TaskContext {
     return this.#logger
   }
 
-  async retry(options: RetryOptions = {}): Promise<Error> {
+  /**
+   * What the body has asked for without waiting for it: `self.retry()` or `self.replace()` without `await`. The run ends
+   * as this does.
+   */
+  get unheard(): Promise<unknown> | undefined {
+    return this.#asked?.unheard
+  }
+
+  retry(options: RetryOptions = {}): Promise<Error> {
+    const retry = this.#retry(options)
+    return (options.throw ?? true) ? this.#ask(retry) : retry
+  }
+
+  /** Called in place, outside of any worker, there is no run that could end. */
+  #ask<T>(deed: Promise<T>): Promise<T> {
+    if (this.request.calledDirectly) return deed
+    const asked = new HeardPromise(deed)
+    this.#asked = asked
+    return asked
+  }
+
+  async #retry(options: RetryOptions): Promise<Error> {
     const { request, task } = this
     this.#mustBeWanted()
     // What the body said first holds for an automatic retry of the same run, too.
@@ -154,7 +177,11 @@ export class TaskSelf implements TaskContext {
    * Puts another call in this one's place: it gets this one's id, callbacks, chain and chord. Ends the run by throwing
    * `Ignore`; an eager run gives the value of the other call. Celery: `Task.replace`.
    */
-  async replace(signature: AnySignature): Promise<unknown> {
+  replace(signature: AnySignature): Promise<unknown> {
+    return this.#ask(this.#replace(signature))
+  }
+
+  async #replace(signature: AnySignature): Promise<unknown> {
     const { request, task } = this
     this.#mustBeWanted()
     const next = replacementOf(this, signature)

@@ -430,6 +430,29 @@ suite('a task that is tried again', () => {
     })
   }
 
+  test('also when the body does not wait for it', async () => {
+    const host = new RecordingHost()
+    const body = async (self: TaskContext): Promise<string> => {
+      void self.retry({ countdown: 3 })
+      return 'unheard'
+    }
+    host.task('t', body, { bind: true })
+    const outcome = await run(host, jobOf('t'))
+    assert.equal(outcome.kind, 'retried')
+    assert.equal(host.sent.length, 1)
+    assert.equal(host.backend.metas.get('id')?.status, 'RETRY')
+  })
+
+  test('unless the body thinks better of it', async () => {
+    const host = new RecordingHost()
+    const body = async (self: TaskContext): Promise<string> => {
+      await self.retry().catch(() => undefined)
+      return 'enough'
+    }
+    host.task('t', body, { bind: true })
+    assert.equal((await run(host, jobOf('t'))).kind, 'succeeded')
+  })
+
   test('not when the retry cannot be sent: it is rejected [2-138]', async () => {
     const host = new RecordingHost()
     host.unreachable = new OperationalError('down')
