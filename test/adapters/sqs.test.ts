@@ -3,12 +3,13 @@ import { sqsTransport } from '../../src/messaging/transports/sqs/transport.ts'
 import { exerciseTransport } from '../../src/testing/conformance/transport.ts'
 import { startAws } from '../support/servers/aws.ts'
 
-const aws = await startAws({ after })
+const aws = await startAws(after)
 
 exerciseTransport({
   name: 'sqs',
   features: sqsTransport.features,
   keepsOrder: false,
+  manyMessages: 1000,
   largestBody: 500 * 1024,
   connect: () =>
     sqsTransport.connect({

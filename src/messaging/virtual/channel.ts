@@ -114,6 +114,11 @@ export class VirtualChannel implements Channel {
     await this.#exchanges.remove(name)
   }
 
+  async bindings(exchange: string): Promise<readonly Omit<Binding, 'arguments'>[]> {
+    this.#check()
+    return await this.#exchanges.list(exchange)
+  }
+
   async declareQueue(queue: QueueDeclaration): Promise<QueueStatus> {
     this.#check()
     const name = queue.name === '' ? `amq.gen-${uuid()}` : queue.name
@@ -250,7 +255,7 @@ export class VirtualChannel implements Channel {
 
   reject(tags: readonly DeliveryTag[], options: { readonly requeue: boolean }): Promise<void> {
     if (this.#state !== 'open') return Promise.reject(this.#refusal())
-    return options.requeue ? this.#held.requeue(tags) : this.#held.settle(tags)
+    return options.requeue ? this.#held.requeue(tags) : this.#held.discard(tags)
   }
 
   close(): Promise<void> {

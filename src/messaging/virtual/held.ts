@@ -31,6 +31,7 @@ export class Held {
   readonly #store: QueueStore
   readonly #held = new Map<DeliveryTag, VirtualDelivery>()
   readonly #settling: Batcher<VirtualDelivery>
+  readonly #discarding: Batcher<VirtualDelivery>
   readonly #requeuing: Batcher<VirtualDelivery>
   readonly #postponing: Batcher<VirtualDelivery>
   /** Of those that are being postponed. */
@@ -45,6 +46,9 @@ export class Held {
     this.#settling = new Batcher((batch) => this.#tell(batch, (taken) => this.#store.settle(taken)), {
       concurrent: true,
     })
+    this.#discarding = new Batcher((batch) =>
+      this.#tell(batch, (taken) => this.#store.discard?.(taken) ?? this.#store.settle(taken)),
+    )
     this.#requeuing = new Batcher((batch) => this.#tell(batch, (taken) => this.#store.restore(taken, 'back')))
     this.#postponing = new Batcher((batch) => this.#tell(batch, () => this.#postpone(batch)))
   }
@@ -77,18 +81,12 @@ export class Held {
 
   /** Settles when the store has forgotten them. Rejects with `ChannelError` for tags that are not held. */
   settle(tags: readonly DeliveryTag[]): Promise<void> {
-    let done: Promise<void> | undefined
-    let unknown: DeliveryTag | undefined
-    for (const tag of tags) {
-      const delivery = this.#held.get(tag)
-      if (delivery === undefined) unknown = tag
-      else {
-        this.#held.delete(tag)
-        if (delivery.taken !== undefined) done = this.#settling.add(delivery)
-      }
-    }
-    this.#options.freed()
-    return unknown === undefined ? (done ?? Promise.resolve()) : refuse(unknown, done)
+    return this.#finish(tags, this.#settling)
+  }
+
+  /** Settles when the store has dealt with what was rejected. Rejects with `ChannelError` for tags that are not held. */
+  discard(tags: readonly DeliveryTag[]): Promise<void> {
+    return this.#finish(tags, this.#discarding)
   }
 
   /** Settles when they are back in their queues. Rejects with `ChannelError` for tags that are not held. */
@@ -130,6 +128,7 @@ export class Held {
   /** Resolves when the store has answered to everything that was settled or requeued so far, well or badly. */
   async drain(): Promise<void> {
     await this.#settling.drain()
+    await this.#discarding.drain()
     await this.#requeuing.drain()
     await this.#postponing.drain()
   }
@@ -148,6 +147,21 @@ export class Held {
     this.#held.clear()
     this.#renewal?.cancel()
     this.#renewal = undefined
+  }
+
+  #finish(tags: readonly DeliveryTag[], batcher: Batcher<VirtualDelivery>): Promise<void> {
+    let done: Promise<void> | undefined
+    let unknown: DeliveryTag | undefined
+    for (const tag of tags) {
+      const delivery = this.#held.get(tag)
+      if (delivery === undefined) unknown = tag
+      else {
+        this.#held.delete(tag)
+        if (delivery.taken !== undefined) done = batcher.add(delivery)
+      }
+    }
+    this.#options.freed()
+    return unknown === undefined ? (done ?? Promise.resolve()) : refuse(unknown, done)
   }
 
   async #postpone(batch: readonly VirtualDelivery[]): Promise<void> {

@@ -104,6 +104,10 @@ export interface QueueStore {
   /** They are done: forget them. */
   settle(taken: readonly Taken[]): Promise<void>
   /**
+   * They were rejected for good. For stores with a place for those, or rules of their own; others `settle` them.
+   */
+  discard?(taken: readonly Taken[]): Promise<void>
+  /**
    * They are not done: back into their queues, marked as redelivered; `front` = served next, in the order given (which
    * is the order in which they were taken).
    */

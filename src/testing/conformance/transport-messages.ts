@@ -103,7 +103,10 @@ function exerciseContents({ largestBody = 1024 * 1024 }: TransportSubject, check
   })
 }
 
-function exerciseOrder({ features, keepsOrder = true }: TransportSubject, check: TransportTest): void {
+function exerciseOrder(
+  { features, keepsOrder = true, manyMessages = 10_000 }: TransportSubject,
+  check: TransportTest,
+): void {
   // Same queue, same producer: first in, first out.
   check('messages keep their order', async (session) => {
     const channel = await session.channel()
@@ -124,10 +127,10 @@ function exerciseOrder({ features, keepsOrder = true }: TransportSubject, check:
   })
 
   // Many messages at once: each comes once, none is missing.
-  check('10,000 messages', async (session) => {
+  check(`${manyMessages} messages`, async (session) => {
     const channel = await session.channel()
     const queue = await session.queue(channel)
-    const texts = Array.from({ length: 10_000 }, (_, index) => `message ${index}`)
+    const texts = Array.from({ length: manyMessages }, (_, index) => `message ${index}`)
     const collector = new Collector(({ tag }) => void channel.ack([tag]))
     await channel.prefetch(100)
     await channel.consume(queue, collector.deliver)

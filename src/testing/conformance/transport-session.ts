@@ -26,6 +26,8 @@ export interface TransportSubject {
   readonly knowsQueues?: boolean
   /** Whether messages of a queue come in the order in which they were published, however many. Default true. */
   readonly keepsOrder?: boolean
+  /** How many messages it carries fast enough for a test. Default 10,000. */
+  readonly manyMessages?: number
   /** Bytes of the largest body that it must carry. Default 1 MiB. */
   readonly largestBody?: number
   /** Stops the broker and starts it again on the same data; called when all connections are closed. */

@@ -21,6 +21,8 @@ export class SqsQueues {
   readonly #options: SqsOptions
   readonly #clients: SqsClients
   readonly #known = new Map<string, Promise<SqsQueue | undefined>>()
+  /** By URL: whether there is a redrive policy. */
+  readonly #redriving = new Map<string, boolean>()
 
   constructor(options: SqsOptions, clients: SqsClients) {
     this.#options = options
@@ -63,6 +65,23 @@ export class SqsQueues {
   /** It is looked for again the next time. */
   forget(name: string): void {
     this.#known.delete(name)
+  }
+
+  /** Whether SQS moves messages of the queue elsewhere that were delivered too often. */
+  async redrives(name: string): Promise<boolean> {
+    const queue = await this.find(name)
+    if (queue === undefined) return false
+    const known = this.#redriving.get(queue.url)
+    if (known !== undefined) return known
+    try {
+      const wanted = { QueueUrl: queue.url, AttributeNames: ['RedrivePolicy' as const] }
+      const { Attributes } = await queue.sqs.getQueueAttributes(wanted)
+      const redrives = Attributes?.RedrivePolicy !== undefined
+      this.#redriving.set(queue.url, redrives)
+      return redrives
+    } catch (error) {
+      throw sqsError(error, `read the attributes of the queue ${name}`)
+    }
   }
 
   /** Removes the queue, unless it is predefined. */

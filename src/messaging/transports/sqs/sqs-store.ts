@@ -144,6 +144,11 @@ export class SqsStore implements QueueStore {
     return position === 'front' ? this.#visibility.end(taken) : this.#visibility.backOff(taken)
   }
 
+  /** What their queue's backoff or redrive policy says; without one they are gone. */
+  async discard(taken: readonly Taken[]): Promise<void> {
+    await this.settle(await this.#visibility.leave(taken))
+  }
+
   /** They stay hidden; what is wanted later than SQS can hide it comes early, and is postponed again. */
   postpone(postponed: readonly PostponedMessage[]): Promise<void> {
     return this.#visibility.hide(postponed)

@@ -91,6 +91,22 @@ export class SqsVisibility {
     await this.#change(changes)
   }
 
+  /**
+   * Leaves rejected messages where they are, if their queue has a policy: hidden until the backoff policy, or else their
+   * timeout is over, to be delivered again until the redrive policy moves them to its queue. Answers with the others.
+   */
+  async leave(taken: readonly Taken[]): Promise<readonly Taken[]> {
+    const changes: Change[] = []
+    const others: Taken[] = []
+    for (const one of taken) {
+      const backoff = await this.#policyFor(one)
+      if (backoff !== undefined) changes.push(change(one, backoff))
+      else if (!(await this.#queues.redrives(one.queue))) others.push(one)
+    }
+    await this.#change(changes)
+    return others
+  }
+
   /** Hides them until they are due, or for as long as SQS allows it. */
   hide(postponed: readonly PostponedMessage[]): Promise<void> {
     const now = this.#clock.now()
