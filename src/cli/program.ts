@@ -5,6 +5,7 @@ import type { FoundApp } from '../app/find-app.ts'
 import { CeleryError } from '../errors.ts'
 import { didYouMean } from '../util/text.ts'
 import { CELERY_VERSION, versionBanner } from '../util/version.ts'
+import { amqpCommand } from './amqp.ts'
 import { beatCommand } from './beat.ts'
 import { callCommand } from './call.ts'
 import type { CliIo, GlobalOptions } from './cli-context.ts'
@@ -14,6 +15,7 @@ import { eventsCommand } from './events.ts'
 import { CliError, EXIT } from './exit-code.ts'
 import { graphCommand } from './graph.ts'
 import { inspectCommand } from './inspect.ts'
+import { listCommand } from './list.ts'
 import { logtoolCommand } from './logtool.ts'
 import { migrateCommand } from './migrate.ts'
 import { multiCommand } from './multi.ts'
@@ -83,7 +85,8 @@ ${environmentNote(program)}`,
     callCommand,
     resultCommand,
   ]
-  const tools = [purgeCommand, migrateCommand, shellCommand, logtoolCommand, graphCommand, reportCommand]
+  const brokerTools = [purgeCommand, migrateCommand, listCommand, amqpCommand]
+  const tools = [...brokerTools, shellCommand, logtoolCommand, graphCommand, reportCommand]
   for (const declare of [...commands, ...tools]) {
     program.addCommand(declare(contextOf))
   }

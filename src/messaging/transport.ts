@@ -155,9 +155,12 @@ export interface Channel {
   declareQueue(queue: QueueDeclaration): Promise<QueueStatus>
   bind(binding: Binding): Promise<void>
   unbind(binding: Binding): Promise<void>
+  /** The bindings of queues to an exchange, for brokers that tell their clients. */
+  bindings?(exchange: string): Promise<readonly Omit<Binding, 'arguments'>[]>
   /** For brokers whose exchanges can get messages from others (RabbitMQ). */
   bindExchange?(binding: ExchangeBinding): Promise<void>
-  deleteExchange(name: string): Promise<void>
+  /** With `ifUnused` only if no queue is bound to it; brokers that cannot tell delete it. */
+  deleteExchange(name: string, options?: { readonly ifUnused?: boolean }): Promise<void>
   /** Settles with the number of messages that were in it. Deleting what isn't there is no error. */
   deleteQueue(
     name: string,

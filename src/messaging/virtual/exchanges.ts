@@ -86,6 +86,12 @@ export class Exchanges {
     )
   }
 
+  /** The bindings of an exchange. */
+  async list(exchange: string): Promise<readonly Omit<Binding, 'arguments'>[]> {
+    const bindings = await this.#bindings.list(exchange)
+    return bindings.map(({ queue, routingKey }) => ({ queue, exchange, routingKey }))
+  }
+
   /** Forgets all bindings of a queue. */
   async removeQueue(queue: string): Promise<void> {
     this.#fanoutSources.delete(queue)

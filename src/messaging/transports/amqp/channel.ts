@@ -132,8 +132,10 @@ export class AmqpChannel implements Channel {
     )
   }
 
-  async deleteExchange(name: string): Promise<void> {
-    await this.#call(`Deleting the exchange ${JSON.stringify(name)}`, () => this.#client.deleteExchange(name))
+  async deleteExchange(name: string, options: { readonly ifUnused?: boolean } = {}): Promise<void> {
+    await this.#call(`Deleting the exchange ${JSON.stringify(name)}`, () =>
+      this.#client.deleteExchange(name, options),
+    )
   }
 
   async deleteQueue(
