@@ -2,7 +2,7 @@
 import path from 'node:path'
 import type { Configuration } from '../config/configuration.ts'
 import type { Settings } from '../config/settings.ts'
-import type { BodyEncoding, ExecutionHost } from '../execution/ports.ts'
+import type { BodyEncoding, DeduplicateOptions, ExecutionHost } from '../execution/ports.ts'
 import { OutcomeRecorder } from '../execution/recorder.ts'
 import { createTaskRunner } from '../execution/runner.ts'
 import { Tracer } from '../execution/tracer.ts'
@@ -12,6 +12,7 @@ import type { AcceptList, SerializerRegistry } from '../messaging/serialization/
 import type { RunnerSource } from '../pool/pool.ts'
 import type { EagerOutcome, TaskCall } from '../task/ports.ts'
 import type { CanvasHost } from '../task/signature.ts'
+import { positiveNumber } from '../util/positive-number.ts'
 import { runEagerly } from './eager.ts'
 import type { WorkerSignals } from './worker-signals.ts'
 
@@ -29,6 +30,16 @@ const CHILD_RUNNER = new URL('./child-runner.ts', import.meta.url).href.replace(
   /\.ts$/,
   path.extname(import.meta.url),
 )
+
+/** How much is remembered of tasks that have succeeded. */
+export function deduplicateOptions(
+  environment: Readonly<Record<string, string | undefined>>,
+): DeduplicateOptions {
+  return {
+    max: positiveNumber(environment['CELERY_WORKER_SUCCESSFUL_MAX']) ?? 1000,
+    expires: (positiveNumber(environment['CELERY_WORKER_SUCCESSFUL_EXPIRES']) ?? 10_800) * 1000,
+  }
+}
 
 /** See the module's description. */
 export class AppExecution {
@@ -48,7 +59,7 @@ export class AppExecution {
     return {
       tasks: host,
       decodeBody: (body, encoding) => this.#decode(body, encoding),
-      deduplicate: deduplicates ? { max: 1000, expires: 10_800_000 } : undefined,
+      deduplicate: deduplicates ? deduplicateOptions(process.env) : undefined,
     }
   }
 

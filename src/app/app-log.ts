@@ -9,6 +9,7 @@ import type { Logger, LogLevel, LogRecord } from '../util/logger.ts'
 import { LOG_LEVELS, StreamLogger } from '../util/logger.ts'
 import type { SwitchLogger } from '../util/switch-logger.ts'
 import { redirectOutput, writeDirectly } from './output-redirect.ts'
+import { captureWarnings } from './warning-capture.ts'
 import type { SetupLogging, WorkerSignals } from './worker-signals.ts'
 
 /** What an `AppLog` works with. */
@@ -51,6 +52,7 @@ export class AppLog {
   readonly #options: AppLogOptions
   #file: LogFile | undefined
   #endRedirect: (() => void) | undefined
+  #endCapture: (() => void) | undefined
   #isSetUp = false
 
   constructor(options: AppLogOptions) {
@@ -107,8 +109,8 @@ export class AppLog {
   }
 
   /**
-   * In a process of a pool: as the worker has told in the environment (`CELERY_LOG_LEVEL`, `CELERY_LOG_FILE`); nothing
-   * when it has told nothing.
+   * In a process of a pool: as the worker has told in the environment (`CELERY_LOG_LEVEL`, `CELERY_LOG_FILE`,
+   * `CELERY_LOG_REDIRECT`, `CELERY_LOG_REDIRECT_LEVEL`); nothing when it has told nothing.
    */
   async setupChild(environment: Readonly<Record<string, string | undefined>>): Promise<void> {
     const level = environment['CELERY_LOG_LEVEL']
@@ -119,6 +121,7 @@ export class AppLog {
       logfile: environment['CELERY_LOG_FILE'] || undefined,
       processName,
       colorize: environment['CELERY_LOG_COLOR'] === '1',
+      ...redirectOf(environment),
     })
   }
 
@@ -141,6 +144,8 @@ export class AppLog {
   close(): void {
     this.#endRedirect?.()
     this.#endRedirect = undefined
+    this.#endCapture?.()
+    this.#endCapture = undefined
     this.#file?.close()
     this.#file = undefined
   }
@@ -163,6 +168,7 @@ export class AppLog {
       write,
     })
     this.use(logger)
+    this.#endCapture = captureWarnings(this.logger.child('warnings'))
     if (setup.redirect ?? settings.workerRedirectStdouts) this.redirectStdouts(setup.redirectLevel)
   }
 }
@@ -175,6 +181,17 @@ function toStandardError(text: string): void {
 
 function isOfTask({ logger, fields }: LogRecord): boolean {
   return fields?.['task_name'] !== undefined || logger === 'celery.task' || logger.startsWith('celery.task.')
+}
+
+/** What is not told is as the settings say. */
+function redirectOf(
+  environment: Readonly<Record<string, string | undefined>>,
+): Pick<LogSetup, 'redirect' | 'redirectLevel'> {
+  const { CELERY_LOG_REDIRECT: redirect, CELERY_LOG_REDIRECT_LEVEL: level = '' } = environment
+  return {
+    ...(redirect === undefined ? {} : { redirect: redirect !== '' }),
+    ...(isLogLevel(level) ? { redirectLevel: level } : {}),
+  }
 }
 
 function isLogLevel(name: string): name is LogLevel {

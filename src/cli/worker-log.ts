@@ -23,5 +23,7 @@ export async function setUpWorkerLog(
   io.environment['CELERY_LOG_LEVEL'] = loglevel
   io.environment['CELERY_LOG_FILE'] = logfile ?? ''
   io.environment['CELERY_LOG_COLOR'] = colorize ? '1' : ''
+  io.environment['CELERY_LOG_REDIRECT'] = app.settings.workerRedirectStdouts ? '1' : ''
+  io.environment['CELERY_LOG_REDIRECT_LEVEL'] = String(app.settings.workerRedirectStdoutsLevel).toUpperCase()
   return app.log.setup({ loglevel, logfile, colorize, write: io.err })
 }

@@ -27,8 +27,8 @@ export interface ExecutionHost {
 
 /** How much is remembered of tasks that have succeeded. */
 export interface DeduplicateOptions {
-  /** How many at most. Celery: `CELERYD_SUCCESSFUL_MAX`, 1000. */
+  /** How many at most. Celery: `CELERY_WORKER_SUCCESSFUL_MAX`, 1000. */
   readonly max: number
-  /** Milliseconds. Celery: `CELERYD_SUCCESSFUL_EXPIRES`, 10,800 s. */
+  /** Milliseconds. Celery: `CELERY_WORKER_SUCCESSFUL_EXPIRES`, 10,800 s. */
   readonly expires: number
 }

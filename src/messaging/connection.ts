@@ -81,6 +81,7 @@ export class BrokerConnection implements AsyncDisposable {
   #generation = 0
   #blocked: string | undefined
   #closed = false
+  readonly #closing = new AbortController()
 
   constructor(options: BrokerConnectionOptions) {
     const { candidates, strategy, logger = silentLogger, clock = systemClock, random } = options
@@ -145,13 +146,13 @@ export class BrokerConnection implements AsyncDisposable {
   /** Closes it for good; what is being published is finished first. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true
+    // Whoever waits for a connection is told at once; one that is made after all is closed by `#adopt`.
+    this.#closing.abort(closedError(this.#broker))
     const connection = this.#connection
     if (connection !== undefined) {
       await connection.close()
       this.#forget(connection)
     }
-    // Its outcome is the matter of those who wait for it.
-    await this.#connecting?.catch(() => undefined)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -238,7 +239,9 @@ export class BrokerConnection implements AsyncDisposable {
   }
 
   /** Tries until it works, as the policy says. */
-  async #persist<T>(attempt: () => Promise<T>, { retry, signal }: ChannelRequest): Promise<T> {
+  async #persist<T>(attempt: () => Promise<T>, { retry, signal: own }: ChannelRequest): Promise<T> {
+    const closing = this.#closing.signal
+    const signal = own === undefined ? closing : AbortSignal.any([own, closing])
     const policy = retry === false ? NO_RETRY : (retry ?? this.#options.retry ?? DEFAULT_CONNECT_RETRY)
     const deadline = new Deadline(policy.deadline, this.#clock)
     const waits = intervals(policy)

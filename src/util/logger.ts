@@ -13,7 +13,10 @@ export const LOG_LEVELS = { DEBUG: 10, INFO: 20, WARNING: 30, ERROR: 40, CRITICA
 /** Name of a severity. */
 export type LogLevel = keyof typeof LOG_LEVELS
 
-/** What belongs to a message. `error` holds an error whose stack is worth printing. */
+/**
+ * What belongs to a message. `error` holds an error whose stack is worth printing; `data` is what the text says already,
+ * for loggers that keep records.
+ */
 export type LogFields = Readonly<Record<string, unknown>>
 
 /** Takes messages; see the module's description. */
@@ -108,6 +111,7 @@ function formatLogRecord({ time, level, logger, message, fields }: LogRecord): s
   let line = `[${time.toISOString().replace('T', ' ').replace('.', ',').slice(0, -1)}: ${level}/${logger}] ${message}`
   let stack = ''
   for (const [key, value] of Object.entries(fields ?? {})) {
+    if (key === 'data') continue
     if (key === 'error' && value instanceof Error) stack = `\n${value.stack ?? String(value)}`
     else line += ` ${key}=${typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value))}`
   }

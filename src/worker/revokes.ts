@@ -1,6 +1,7 @@
 import type { Clock } from '../util/clock.ts'
 import { systemClock } from '../util/clock.ts'
 import { LimitedSet } from '../util/limited-set.ts'
+import { positiveNumber } from '../util/positive-number.ts'
 
 /** Limits of what is remembered; Celery's variables `CELERY_WORKER_REVOKES_MAX`, `CELERY_WORKER_REVOKE_EXPIRES`. */
 const MOST = 50_000
@@ -37,8 +38,8 @@ export class Revokes {
   changed: () => void = () => {}
 
   constructor({ environment = process.env, clock = systemClock }: RevokesOptions = {}) {
-    this.#most = positive(environment['CELERY_WORKER_REVOKES_MAX']) ?? MOST
-    this.expires = (positive(environment['CELERY_WORKER_REVOKE_EXPIRES']) ?? EXPIRES) * 1000
+    this.#most = positiveNumber(environment['CELERY_WORKER_REVOKES_MAX']) ?? MOST
+    this.expires = (positiveNumber(environment['CELERY_WORKER_REVOKE_EXPIRES']) ?? EXPIRES) * 1000
     this.#clock = clock
     this.#ids = new LimitedSet({ maxLength: this.#most, clock })
   }
@@ -107,9 +108,4 @@ export class Revokes {
 export function stampValues(stamp: unknown): readonly unknown[] {
   if (stamp === undefined || stamp === null) return []
   return Array.isArray(stamp) ? stamp : [stamp]
-}
-
-function positive(text: string | undefined): number | undefined {
-  const value = Number(text)
-  return text !== undefined && text !== '' && value > 0 ? value : undefined
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
@@ -67,6 +68,41 @@ suite('lines of tasks', () => {
 })
 
 suite('setting up the log', () => {
+  test('makes lines of warnings, until it is closed [10-014]', async () => {
+    const before = process.listeners('warning').length
+    const app = quietApp()
+    const lines: string[] = []
+    await app.log.setup({ write: (text) => lines.push(text.trimEnd()) })
+    const emitted = once(process, 'warning')
+    process.emitWarning('that is old', 'DeprecationWarning')
+    await emitted
+    assert.deepEqual(lines, ['WARNING celery.warnings: DeprecationWarning: that is old'])
+    app.log.close()
+    assert.equal(process.listeners('warning').length, before)
+  })
+
+  test('follows in a process of a pool what its worker has told [6-077]', async (t) => {
+    const logfile = join(tempDir(t), 'child.log')
+    const environment = {
+      CELERY_LOG_LEVEL: 'INFO',
+      CELERY_LOG_FILE: logfile,
+      CELERY_LOG_REDIRECT_LEVEL: 'ERROR',
+    }
+    const print = async (redirect: string): Promise<string> => {
+      const app = quietApp()
+      await app.log.setupChild({ ...environment, CELERY_LOG_REDIRECT: redirect })
+      app.logger.info('hello')
+      if (redirect !== '') console.log('printed')
+      app.log.close()
+      return readFileSync(logfile, 'utf8')
+    }
+    const first = await print('')
+    assert.equal(first, 'INFO celery: hello\n')
+    assert.equal(await print('1'), `${first}${first}ERROR celery.redirected: printed\n`)
+    await quietApp().log.setupChild({})
+    assert.equal(readFileSync(logfile, 'utf8').split('\n').length, 4)
+  })
+
   test('changes where those log who hold a logger already [10-015]', async () => {
     const app = quietApp()
     const early = app.logger.child('worker')

@@ -194,6 +194,19 @@ test('after close there is nothing more, whatever was under way', async () => {
   await assert.rejects(connection.openChannel(), ConnectionError)
 })
 
+test('closing waits for no broker that does not answer [2-042]', async () => {
+  const { brokers, connection } = connect(['a'])
+  brokers.gate = new Deferred()
+  const waiting = assert.rejects(connection.channel(), /was closed/)
+  await settled()
+  await connection.close()
+  await waiting
+  // Should it answer after all, nothing stays open.
+  brokers.gate.resolve()
+  await settled()
+  assert.equal(await brokers.latest.closed, undefined)
+})
+
 function connect(
   hosts: readonly string[],
   options: Partial<BrokerConnectionOptions> = {},

@@ -5,7 +5,7 @@ import { VirtualClock } from '../../support/virtual-clock.ts'
 
 const NO_STAMPS = { stampedHeaders: undefined, stamps: undefined }
 
-test('ids count until there are too many; others hear of the recent ones [7-091]', async () => {
+test('ids count until there are too many; others hear of the recent ones [6-074, 7-091]', async () => {
   const clock = new VirtualClock()
   const environment = { CELERY_WORKER_REVOKES_MAX: '2', CELERY_WORKER_REVOKE_EXPIRES: '60' }
   const revokes = new Revokes({ environment, clock })
