@@ -3,6 +3,7 @@
 import { Command } from 'commander'
 import type { CliContext } from './cli-context.ts'
 import { CliError, EXIT } from './exit-code.ts'
+import { drawWorkers, workersPicture } from './graph-workers.ts'
 
 const PARTS: readonly string[] = ['worker', 'consumer']
 
@@ -19,7 +20,20 @@ export function graphCommand(contextOf: (command: Command) => CliContext): Comma
     'after',
     '\nExamples:\n  $ celery -A tasks graph bootsteps | dot -Tpng -o bootsteps.png',
   )
-  return command.addCommand(bootsteps)
+  const workers = new Command('workers')
+    .description('The workers, their processes, and the broker and backend they are connected to.')
+    .argument(
+      '[words...]',
+      'nodes:a,b threads:2,2 (default: ask those that are online), wmax:4, tmax:3, generic, enumerate, ' +
+        'backend:<url>, broker:<url>',
+    )
+    .action(async (words: readonly string[], _options: object, self: Command) => {
+      const context = contextOf(self)
+      const { app } = await context.loadApp()
+      context.io.out(drawWorkers(await workersPicture(app, words)))
+    })
+  workers.addHelpText('after', '\nExamples:\n  $ celery -A tasks graph workers | dot -Tpng -o workers.png')
+  return command.addCommand(bootsteps).addCommand(workers)
 }
 
 async function printBootsteps(context: CliContext, parts: readonly string[]): Promise<void> {

@@ -25,6 +25,7 @@ import { reportCommand } from './report.ts'
 import { resultCommand } from './result.ts'
 import { shellCommand } from './shell.ts'
 import { statusCommand } from './status.ts'
+import { upgradeCommand } from './upgrade.ts'
 import { workerCommand } from './worker.ts'
 
 /**
@@ -86,7 +87,7 @@ ${environmentNote(program)}`,
     resultCommand,
   ]
   const brokerTools = [purgeCommand, migrateCommand, listCommand, amqpCommand]
-  const tools = [...brokerTools, shellCommand, logtoolCommand, graphCommand, reportCommand]
+  const tools = [...brokerTools, shellCommand, logtoolCommand, graphCommand, reportCommand, upgradeCommand]
   for (const declare of [...commands, ...tools]) {
     program.addCommand(declare(contextOf))
   }
