@@ -107,29 +107,30 @@ export class TaskRun {
 
   async #runBody(): Promise<Verdict> {
     const { handlers, options } = this.#task
+    const { args, kwargs } = this.#request
     try {
       if (handlers.beforeStart !== undefined) await handlers.beforeStart(this.#context, this.#info())
-      const value = await this.#callBody()
+      let value: unknown
+      try {
+        value = await this.#task.run(this.#context, args, kwargs)
+        const asked = this.#context.unheard
+        if (asked !== undefined) value = await asked
+      } catch (thrown) {
+        throw await this.#thrownByBody(thrown)
+      }
       return isAbandoned(this.#aborted()) ? { kind: 'abandoned' } : { kind: 'returned', value }
     } catch (thrown) {
       return classify(thrown, { throws: options.throws, aborted: this.#aborted() })
     }
   }
 
-  /** Calls the body, and sends the task again if it asks for that by its options. */
-  async #callBody(): Promise<unknown> {
-    const { args, kwargs, retries } = this.#request
-    try {
-      const value = await this.#task.run(this.#context, args, kwargs)
-      const asked = this.#context.unheard
-      return asked === undefined ? value : await asked
-    } catch (thrown) {
-      const error = meantError(thrown, this.#aborted())
-      const { options } = this.#task
-      if (!isAutoretried(error, options)) throw error
-      // Of a run that was given up it throws instead of sending anything.
-      throw await this.#context.retry(autoretryOptions(error, options, retries))
-    }
+  /** What the body is taken to have thrown; sends the task again if it asks for that by its options. */
+  async #thrownByBody(thrown: unknown): Promise<unknown> {
+    const error = meantError(thrown, this.#aborted())
+    const { options } = this.#task
+    if (!isAutoretried(error, options)) return error
+    // Of a run that was given up it throws instead of sending anything.
+    return this.#context.retry(autoretryOptions(error, options, this.#request.retries))
   }
 
   #conclude(verdict: Verdict): Promise<Ending> | Ending {
@@ -151,7 +152,9 @@ export class TaskRun {
 
   async #returned(value: unknown): Promise<Ending> {
     try {
-      await this.#storeSuccess(storable(value))
+      const stored = this.#storeSuccess(storable(value))
+      if (stored !== undefined) await stored
+      this.#settled = true
     } catch (error) {
       if (error instanceof EncodeError) return this.#failed(error, 'unexpected')
       throw error
@@ -163,23 +166,31 @@ export class TaskRun {
     if (taskSuccess.hasReceivers) {
       await taskSuccess.send({ sender: this.#task, request: this.#request, result: value })
     }
-    await this.#afterReturn(handlers, SUCCESS, value)
+    if (handlers.afterReturn !== undefined) await this.#afterReturn(handlers, SUCCESS, value)
     const result = this.#wantRepr ? repr(value, { maxLength: options.resultreprMaxsize }) : undefined
     return { outcome: { kind: 'succeeded', runtime, result }, state: SUCCESS, value, traceback: undefined }
   }
 
+  /** Undefined when there is nothing to be done. Most tasks are no part of anything, and cost no promise here. */
+  #storeSuccess(result: unknown): Promise<void> | undefined {
+    const request = this.#request
+    const { callbacks, chain, chord } = request
+    if (callbacks !== undefined || chain !== undefined || chord !== undefined) {
+      return this.#storeAndContinue(result)
+    }
+    this.#continued = true
+    return this.#storesSuccess() ? storeResult(this.#host, request, SUCCESS, result) : undefined
+  }
+
   /** Callbacks and chain go first, so that the stored result names them as its children. */
-  async #storeSuccess(result: unknown): Promise<void> {
+  async #storeAndContinue(result: unknown): Promise<void> {
     const request = this.#request
     if (request.callbacks !== undefined || request.chain !== undefined) {
       await this.#completion.succeeded(request, result)
     }
     this.#continued = true
-    if (!request.ignoreResult && this.#storesWhenEager()) {
-      await storeResult(this.#host, request, SUCCESS, result)
-    }
+    if (this.#storesSuccess()) await storeResult(this.#host, request, SUCCESS, result)
     if (request.chord !== undefined) await this.#completion.partReturned(request, SUCCESS, result)
-    this.#settled = true
   }
 
   async #failed(error: unknown, severity: 'unexpected' | 'expected'): Promise<Ending> {
@@ -281,6 +292,10 @@ export class TaskRun {
 
   #aborted(): AbortReason | undefined {
     return this.#pool?.reason
+  }
+
+  #storesSuccess(): boolean {
+    return !this.#request.ignoreResult && this.#storesWhenEager()
   }
 
   #storesWhenEager(): boolean {

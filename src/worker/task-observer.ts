@@ -54,12 +54,13 @@ export interface TaskObserver {
   refused?(delivery: Delivery, problem: Unrunnable): void
 }
 
-/** All observers of a worker, as one. */
+/** All observers of a worker, as one. Loops without iterators: they run several times per task. */
 export class TaskObservers implements Required<TaskObserver> {
   readonly #all: TaskObserver[] = []
 
   get wantsResults(): boolean {
-    return this.#all.some((one) => one.wantsResults === true)
+    for (let i = 0; i < this.#all.length; i += 1) if (this.#all[i]?.wantsResults === true) return true
+    return false
   }
 
   add(observer: TaskObserver): void {
@@ -72,42 +73,42 @@ export class TaskObservers implements Required<TaskObserver> {
   }
 
   received(task: ObservedTask): void {
-    for (const one of this.#all) one.received?.(task)
+    for (let i = 0; i < this.#all.length; i += 1) this.#all[i]?.received?.(task)
   }
 
   accepted(task: ObservedTask, pid: number): void {
-    for (const one of this.#all) one.accepted?.(task, pid)
+    for (let i = 0; i < this.#all.length; i += 1) this.#all[i]?.accepted?.(task, pid)
   }
 
   succeeded(task: ObservedTask, runtime: number, result: string | undefined): void {
-    for (const one of this.#all) one.succeeded?.(task, runtime, result)
+    for (let i = 0; i < this.#all.length; i += 1) this.#all[i]?.succeeded?.(task, runtime, result)
   }
 
   failed(task: ObservedTask, error: string, traceback: string, severity: Severity): void {
-    for (const one of this.#all) one.failed?.(task, error, traceback, severity)
+    for (let i = 0; i < this.#all.length; i += 1) this.#all[i]?.failed?.(task, error, traceback, severity)
   }
 
   retried(task: ObservedTask, reason: string, traceback: string, error: string): void {
-    for (const one of this.#all) one.retried?.(task, reason, traceback, error)
+    for (let i = 0; i < this.#all.length; i += 1) this.#all[i]?.retried?.(task, reason, traceback, error)
   }
 
   ignored(task: ObservedTask): void {
-    for (const one of this.#all) one.ignored?.(task)
+    for (let i = 0; i < this.#all.length; i += 1) this.#all[i]?.ignored?.(task)
   }
 
   rejected(task: ObservedTask, reason: string, requeue: boolean): void {
-    for (const one of this.#all) one.rejected?.(task, reason, requeue)
+    for (let i = 0; i < this.#all.length; i += 1) this.#all[i]?.rejected?.(task, reason, requeue)
   }
 
   discarded(task: ObservedTask, discard: Discard): void {
-    for (const one of this.#all) one.discarded?.(task, discard)
+    for (let i = 0; i < this.#all.length; i += 1) this.#all[i]?.discarded?.(task, discard)
   }
 
   timedOut(task: ObservedTask, limit: number): void {
-    for (const one of this.#all) one.timedOut?.(task, limit)
+    for (let i = 0; i < this.#all.length; i += 1) this.#all[i]?.timedOut?.(task, limit)
   }
 
   refused(delivery: Delivery, problem: Unrunnable): void {
-    for (const one of this.#all) one.refused?.(delivery, problem)
+    for (let i = 0; i < this.#all.length; i += 1) this.#all[i]?.refused?.(delivery, problem)
   }
 }

@@ -90,8 +90,8 @@ export class RedisBackend implements Backend {
     }
   }
 
-  async save(meta: ResultMeta, { expires }: SaveOptions): Promise<void> {
-    await this.#writer.save(this.#keys.task(meta.task_id), meta, expires)
+  save(meta: ResultMeta, { expires }: SaveOptions): Promise<void> {
+    return this.#writer.save(this.#keys.task(meta.task_id), meta, expires)
   }
 
   async load(ids: readonly string[]): Promise<readonly (ResultMeta | undefined)[]> {
