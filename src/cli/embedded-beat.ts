@@ -1,5 +1,4 @@
 import type { Celery } from '../app/celery.ts'
-import { BeatService } from '../beat/beat-service.ts'
 import type { Logger } from '../util/logger.ts'
 
 /** What `celery worker` was told about its beat. */
@@ -16,12 +15,14 @@ export interface EmbeddedBeatOptions {
  * @param failed told when the beat ends by itself: the worker has to end, too, rather than go on without.
  * @returns the function that stops it.
  */
-export function startEmbeddedBeat(
+export async function startEmbeddedBeat(
   app: Celery,
   { beat = false, scheduleFilename, scheduler }: EmbeddedBeatOptions,
   { logger, failed }: { readonly logger: Logger; readonly failed: (error: unknown) => void },
-): () => Promise<void> {
+): Promise<() => Promise<void>> {
   if (!beat) return async () => undefined
+  // Most workers have none and are ready sooner without all that it takes.
+  const { BeatService } = await import('../beat/beat-service.ts')
   const options = { scheduleFilename, scheduler, logger: logger.child('beat'), embedded: true }
   const service = new BeatService(app, options)
   service.run().catch(failed)

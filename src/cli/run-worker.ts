@@ -23,6 +23,7 @@ import { EXIT } from './exit-code.ts'
 import { nodeFormat } from './node-format.ts'
 import type { Autoscale } from './option-values.ts'
 import { checkPrivileges, installSignals, processReport, replaceProcess } from './process.ts'
+import { workerTitle } from './process-title.ts'
 import { Shutdown } from './shutdown.ts'
 
 /** Options of `celery worker`. */
@@ -116,7 +117,8 @@ async function serve(
   try {
     if (!context.quiet) context.io.out(context.style('cyan', startBanner(worker, found, options)))
     await worker.start()
-    const stopBeat = startEmbeddedBeat(app, options, {
+    process.title = workerTitle(hostname, process.argv.slice(2))
+    const stopBeat = await startEmbeddedBeat(app, options, {
       logger,
       failed: (error) => {
         logger.critical(`The embedded beat failed, so the worker stops: ${String(error)}`)

@@ -19,7 +19,6 @@ import { MsgpackSerializer } from './msgpack.ts'
 import type { EncodedBody } from './raw.ts'
 import { decodeRaw, encodeRaw } from './raw.ts'
 import type { Serializer } from './serializer.ts'
-import { loadYamlSerializer } from './yaml.ts'
 
 /** Content types that may be decoded. Made by `SerializerRegistry.acceptList`. */
 export type AcceptList = ReadonlySet<string>
@@ -211,7 +210,11 @@ export function createSerializerRegistry(): SerializerRegistry {
   const registry = new SerializerRegistry()
   registry.register(new JsonSerializer())
   registry.register(new MsgpackSerializer())
-  registry.registerLazy({ name: 'yaml', contentType: 'application/x-yaml', load: loadYamlSerializer })
+  registry.registerLazy({
+    name: 'yaml',
+    contentType: 'application/x-yaml',
+    load: async () => (await import('./yaml.ts')).loadYamlSerializer(),
+  })
   registry.register(new PickleRefusal())
   return registry
 }
