@@ -6,7 +6,7 @@ import { eventually, eventuallyValue } from '../support/eventually.ts'
 import { freePort } from '../support/free-port.ts'
 import { cliPlace, lineOf } from './cli-process.ts'
 
-test('a worker shows what it is: banner, queues, tasks, and that its broker is embedded [11-033]', async (t) => {
+test('a worker shows what it is: banner, queues, tasks, its title, and that its broker is embedded [7-114, 11-033]', async (t) => {
   const place = cliPlace(t)
   const worker = await place.worker('-n', 'w1@%h', '-c', '1', '-Q', 'hipri,celery')
   const text = worker.output()
@@ -20,6 +20,14 @@ test('a worker shows what it is: banner, queues, tasks, and that its broker is e
   assert.match(text, /\.> hipri {12}exchange=\S*\(direct\) key=hipri/)
   assert.match(text, /\[tasks\]\n {2}\. cli\.add\n/)
   assert.match(text, /INFO\/MainProcess\] w1@\S+ ready\./)
+  if (process.platform === 'linux') {
+    await eventually(() =>
+      assert.match(
+        readFileSync(`/proc/${worker.pid}/cmdline`, 'utf8'),
+        /^\[celeryd: w1@\S+:MainProcess\] -active- /,
+      ),
+    )
+  }
   assert.equal(await worker.stop(), 0)
 })
 

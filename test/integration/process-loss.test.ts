@@ -81,6 +81,27 @@ function isAlive(pid: number): boolean {
   }
 }
 
+const embedded = testBrokers.find(({ name }) => name === 'sqlite')
+
+test('a process that has no memory left is lost with its task alone [7-074]', async (t) => {
+  assert.ok(embedded)
+  const { start, devours, short, file, notes } = await setup(t, embedded, 'prefork')
+  // For the processes that are started from now on: so that it takes no time to fill it.
+  process.env['NODE_OPTIONS'] = '--max-old-space-size=48'
+  t.after(() => {
+    delete process.env['NODE_OPTIONS']
+  })
+  const worker = await start()
+  await assert.rejects(devours.delay(file).get({ timeout: 60 }), (error: unknown) => {
+    assert.ok(error instanceof WorkerLostError)
+    assert.match(error.message, /^Worker exited prematurely: SIGABRT/)
+    return true
+  })
+  await short.delay(file, 'lives').get({ timeout: 60 })
+  assert.deepEqual(notes(), ['devours', 'lives'])
+  await worker.stop()
+})
+
 // A broker that runs on a QueueStore, and one that does not.
 const SETTINGS = new Map<string, readonly PoolName[]>([
   ['sqlite', ['prefork', 'threads']],
