@@ -17,7 +17,13 @@ const BACKENDS: ReadonlyMap<string, () => Promise<CreateBackend>> = new Map([
   ['cache+memcache', async () => (await import('./memcached.ts')).createMemcachedBackend],
   ['cache+pylibmc', async () => (await import('./memcached.ts')).createMemcachedBackend],
   ['cache+pymemcache', async () => (await import('./memcached.ts')).createMemcachedBackend],
+  ['db+sqlite', async () => (await import('./database.ts')).createDatabaseBackend],
+  ['db+postgresql', async () => (await import('./database.ts')).createDatabaseBackend],
+  ['db+mysql', async () => (await import('./database.ts')).createDatabaseBackend],
+  ['db+mariadb', async () => (await import('./database.ts')).createDatabaseBackend],
   ['file', async () => (await import('./filesystem.ts')).createFilesystemBackend],
+  ['dynamodb', async () => (await import('./dynamodb/backend.ts')).createDynamodbBackend],
+  ['s3', async () => (await import('./s3/backend.ts')).createS3Backend],
   ['rpc', async () => (await import('./rpc.ts')).createRpcBackend],
 ])
 

@@ -26,6 +26,8 @@ export interface BackendSubject {
   readonly chords?: boolean
   /** Whether it has `watch`; default true. */
   readonly watch?: boolean
+  /** What is left of a document when it is loaded, for stores that have not room for all of it; default: all. */
+  readonly kept?: (meta: ResultMeta) => ResultMeta
 }
 
 /** Declares a test of a backend, with a session of its own. */
@@ -46,6 +48,12 @@ export class BackendSession {
     const backend = await this.#subject.create(this.#t, overrides)
     this.#backends.push(backend)
     return backend
+  }
+
+  /** What is to be loaded when this was saved. */
+  kept(metas: readonly (ResultMeta | undefined)[]): readonly (ResultMeta | undefined)[] {
+    const { kept } = this.#subject
+    return kept === undefined ? metas : metas.map((meta) => meta && kept(meta))
   }
 
   async end(): Promise<void> {

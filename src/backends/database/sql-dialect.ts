@@ -1,0 +1,143 @@
+/** Celery's tables in the SQL of each database. */
+
+/** The two tables, with their schemas. */
+export interface ResultTables {
+  readonly task: TableName
+  readonly group: TableName
+}
+
+/** A table, in its schema if that is named. */
+export interface TableName {
+  readonly schema: string | undefined
+  readonly name: string
+}
+
+/** How a database's SQL differs from that of others. */
+export interface SqlDialect {
+  readonly name: string
+  /** The n-th value of a statement, from 1 on. */
+  placeholder(index: number): string
+  quote(identifier: string): string
+  /** The column as the text `YYYY-MM-DD HH:MM:SS[.ffffff]`. */
+  dateText(column: string): string
+  /** Statements that make the tables. */
+  createTables(tables: ResultTables): readonly string[]
+  /** What is put before the values of a new row, with its column; undefined: the database numbers rows by itself. */
+  nextId?(table: TableName, sequence: string): string
+  /** The end of an INSERT: what is done with a row whose `key` is there already. */
+  onConflict(key: string, columns: readonly string[], unless: string | undefined): string
+}
+
+const TASK_COLUMNS = (types: ColumnTypes): readonly string[] => [
+  'task_id VARCHAR(155)',
+  'status VARCHAR(50)',
+  `result ${types.blob}`,
+  `date_done ${types.date}`,
+  `traceback ${types.text}`,
+  'name VARCHAR(155)',
+  `args ${types.blob}`,
+  `kwargs ${types.blob}`,
+  'worker VARCHAR(155)',
+  'retries INTEGER',
+  'queue VARCHAR(155)',
+]
+
+const GROUP_COLUMNS = (types: ColumnTypes): readonly string[] => [
+  'taskset_id VARCHAR(155)',
+  `result ${types.blob}`,
+  `date_done ${types.date}`,
+]
+
+interface ColumnTypes {
+  readonly id: string
+  readonly blob: string
+  readonly date: string
+  readonly text: string
+}
+
+/** The sequences that number rows where a database has such. */
+export const TASK_SEQUENCE = 'task_id_sequence'
+export const GROUP_SEQUENCE = 'taskset_id_sequence'
+
+/** A table as it is written in a statement. */
+export function tableSql({ quote }: SqlDialect, { schema, name }: TableName): string {
+  return schema === undefined ? quote(name) : `${quote(schema)}.${quote(name)}`
+}
+
+function createTables(dialect: SqlDialect, { task, group }: ResultTables, types: ColumnTypes): string[] {
+  const create = (table: TableName, columns: readonly string[], key: string): string =>
+    `CREATE TABLE IF NOT EXISTS ${tableSql(dialect, table)} (${[types.id, ...columns, `UNIQUE (${key})`].join(', ')})`
+  return [create(task, TASK_COLUMNS(types), 'task_id'), create(group, GROUP_COLUMNS(types), 'taskset_id')]
+}
+
+const doubleQuoted = (identifier: string): string => `"${identifier.replaceAll('"', '""')}"`
+const backQuoted = (identifier: string): string => `\`${identifier.replaceAll('`', '``')}\``
+
+/** `unless`: a condition on the row that is there, under which it stays. */
+function upsert(key: string, columns: readonly string[], unless: string | undefined): string {
+  const sets = columns.map((column) => `${doubleQuoted(column)} = excluded.${doubleQuoted(column)}`)
+  return `ON CONFLICT (${key}) DO UPDATE SET ${sets.join(', ')}${unless === undefined ? '' : ` WHERE NOT ${unless}`}`
+}
+
+export const sqliteDialect: SqlDialect = {
+  name: 'SQLite',
+  placeholder: () => '?',
+  quote: doubleQuoted,
+  dateText: (column) => column,
+  createTables: (tables) =>
+    createTables(sqliteDialect, tables, {
+      id: 'id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT',
+      blob: 'BLOB',
+      date: 'DATETIME',
+      text: 'TEXT',
+    }),
+  onConflict: upsert,
+}
+
+/** Rows are numbered by sequences, which SQLAlchemy asks for each number; the column has no default. */
+export const postgresqlDialect: SqlDialect = {
+  name: 'PostgreSQL',
+  placeholder: (index) => `$${index}`,
+  quote: doubleQuoted,
+  dateText: (column) => `${column}::text AS ${column}`,
+  createTables: (tables) => [
+    `CREATE SEQUENCE IF NOT EXISTS ${tableSql(postgresqlDialect, { ...tables.task, name: TASK_SEQUENCE })}`,
+    `CREATE SEQUENCE IF NOT EXISTS ${tableSql(postgresqlDialect, { ...tables.group, name: GROUP_SEQUENCE })}`,
+    ...createTables(postgresqlDialect, tables, {
+      id: 'id INTEGER NOT NULL PRIMARY KEY',
+      blob: 'BYTEA',
+      date: 'TIMESTAMP WITHOUT TIME ZONE',
+      text: 'TEXT',
+    }),
+  ],
+  nextId: ({ schema }, sequence) => {
+    const name = tableSql(postgresqlDialect, { schema, name: sequence })
+    return `nextval('${name.replaceAll("'", "''")}')`
+  },
+  onConflict: upsert,
+}
+
+/** Columns are larger than Celery's, in which results end at 64 KiB and times lose their fractions. */
+export const mysqlDialect: SqlDialect = {
+  name: 'MySQL',
+  placeholder: () => '?',
+  quote: backQuoted,
+  dateText: (column) => column,
+  createTables: (tables) =>
+    createTables(mysqlDialect, tables, {
+      id: 'id INTEGER NOT NULL AUTO_INCREMENT PRIMARY KEY',
+      blob: 'LONGBLOB',
+      date: 'DATETIME(6)',
+      text: 'LONGTEXT',
+    }),
+  onConflict(_key, columns, unless) {
+    // Assignments count from left to right, so what the condition looks at comes last.
+    const ordered = columns.toSorted((one, other) => Number(one === 'status') - Number(other === 'status'))
+    const sets = ordered.map((column) => {
+      const quoted = backQuoted(column)
+      const value = `VALUES(${quoted})`
+      return `${quoted} = ${unless === undefined ? value : `IF(${unless}, ${quoted}, ${value})`}`
+    })
+    return `ON DUPLICATE KEY UPDATE ${sets.join(', ')}`
+  },
+}
