@@ -102,10 +102,9 @@ for (const broker of BROKERS) {
       })
     })
 
-    await t.test(
-      'our command line prints what Python’s prints [6-028]',
-      { skip: broker !== 'redis' },
-      async (t) => {
+    // One broker is enough for what is printed.
+    if (broker === 'redis') {
+      await t.test('our command line prints what Python’s prints [6-028]', async (t) => {
         const words = (command: string): string[] => [
           '--no-color',
           ...command.split(' '),
@@ -130,8 +129,8 @@ for (const broker of BROKERS) {
           const [expected, printed] = await Promise.all([python(command), ours(command)])
           assert.equal(printed, expected)
         }
-      },
-    )
+      })
+    }
 
     await t.test('it stops when it is told to', async () => {
       const last = await call('gate', ['last', 'done'])
