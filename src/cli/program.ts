@@ -5,28 +5,11 @@ import type { FoundApp } from '../app/find-app.ts'
 import { CeleryError } from '../errors.ts'
 import { didYouMean } from '../util/text.ts'
 import { CELERY_VERSION, versionBanner } from '../util/version.ts'
-import { amqpCommand } from './amqp.ts'
-import { beatCommand } from './beat.ts'
-import { callCommand } from './call.ts'
 import type { CliIo, GlobalOptions } from './cli-context.ts'
 import { CliContext } from './cli-context.ts'
-import { controlCommand } from './control.ts'
-import { eventsCommand } from './events.ts'
+import { loadCommands } from './commands.ts'
 import { CliError, EXIT } from './exit-code.ts'
-import { graphCommand } from './graph.ts'
-import { inspectCommand } from './inspect.ts'
-import { listCommand } from './list.ts'
-import { logtoolCommand } from './logtool.ts'
-import { migrateCommand } from './migrate.ts'
-import { multiCommand } from './multi.ts'
 import { addOption, environmentNote, settleOptions } from './options.ts'
-import { purgeCommand } from './purge.ts'
-import { reportCommand } from './report.ts'
-import { resultCommand } from './result.ts'
-import { shellCommand } from './shell.ts'
-import { statusCommand } from './status.ts'
-import { upgradeCommand } from './upgrade.ts'
-import { workerCommand } from './worker.ts'
 
 /**
  * Runs one command line.
@@ -42,8 +25,9 @@ export async function runProgram(argv: readonly string[], io: CliIo, found?: Fou
     contexts.push(context)
     return context
   }
-  const program = createProgram(io, contextOf)
+  const program = createProgram(io)
   try {
+    await addCommands(program, argv, io, contextOf)
     await addPlugins(program, argv, io, contextOf)
     await program.parseAsync(argv, { from: 'user' })
     return contexts.at(-1)?.exitCode ?? EXIT.ok
@@ -55,7 +39,7 @@ export async function runProgram(argv: readonly string[], io: CliIo, found?: Fou
   }
 }
 
-function createProgram(io: CliIo, contextOf: (command: Command) => CliContext): Command {
+function createProgram(io: CliIo): Command {
   const program = new Command('celery')
     .description("Celeriac: Celery's distributed tasks, for Node.")
     .usage('[options] <command> [options of the command]')
@@ -75,24 +59,7 @@ Options of the program stand before the command:
   $ celery -A tasks call tasks.add --args '[4, 4]'
 ${environmentNote(program)}`,
   )
-  const commands = [
-    workerCommand,
-    beatCommand,
-    inspectCommand,
-    controlCommand,
-    statusCommand,
-    eventsCommand,
-    multiCommand,
-    callCommand,
-    resultCommand,
-  ]
-  const brokerTools = [purgeCommand, migrateCommand, listCommand, amqpCommand]
-  const tools = [...brokerTools, shellCommand, logtoolCommand, graphCommand, reportCommand, upgradeCommand]
-  for (const declare of [...commands, ...tools]) {
-    program.addCommand(declare(contextOf))
-  }
-  const everyCommand = program.commands.flatMap((command) => [command, ...command.commands])
-  for (const command of [program, ...everyCommand]) prepare(command, io)
+  prepare(program, io)
   program.hook('preAction', (_, command) => {
     settleOptions(program, io.environment)
     if (command !== program) settleOptions(command, io.environment)
@@ -109,6 +76,19 @@ ${environmentNote(program)}`,
       exitCode: EXIT.usage,
     })
   })
+}
+
+async function addCommands(
+  program: Command,
+  argv: readonly string[],
+  io: CliIo,
+  contextOf: (command: Command) => CliContext,
+): Promise<void> {
+  for (const declare of await loadCommands(program, argv)) {
+    const command = declare(contextOf)
+    for (const each of [command, ...command.commands]) prepare(each, io)
+    program.addCommand(command)
+  }
 }
 
 function prepare(command: Command, io: CliIo): void {
