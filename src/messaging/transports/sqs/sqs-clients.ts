@@ -2,12 +2,11 @@
 import type { SQS, SQSClientConfig } from '@aws-sdk/client-sqs'
 import type { STS } from '@aws-sdk/client-sts'
 import { ConnectionError } from '../../../errors.ts'
+import { awsRegion } from '../../../util/aws-region.ts'
 import { importOptional } from '../../../util/modules.ts'
 import { sqsError } from './sqs-error.ts'
 import type { SqsAccount, SqsOptions, SqsRole } from './sqs-options.ts'
 
-/** boto's, when nothing else names a region. */
-const DEFAULT_REGION = 'us-east-1'
 /** As Celery calls its sessions. */
 const ROLE_SESSION = 'Celery'
 
@@ -46,7 +45,7 @@ async function openClient(account: SqsAccount, options: ClientOptions): Promise<
   })
   const config = clientConfig(account, options)
   const client = new SQS(config)
-  const region = await client.config.region().catch(() => process.env['AWS_DEFAULT_REGION'] ?? DEFAULT_REGION)
+  const region = await awsRegion(client.config.region)
   const { role } = options
   const credentials = role === undefined ? config.credentials : await assumed(role, { ...config, region })
   client.destroy()
