@@ -219,7 +219,8 @@ export class Chain<
       isLast = false
       isCounted ||= counts
       if (next !== undefined) {
-        if (this.#usesLinks) task.addLink('link', next.task)
+        // Not when it is only frozen: it will be linked when it is sent, and would then run twice.
+        if (clone && this.#usesLinks) task.addLink('link', next.task)
         next.first.parent ??= result
       }
       for (const errback of errbacks) task.addLink('link_error', errback)
