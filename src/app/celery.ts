@@ -68,6 +68,8 @@ import { bugReport } from './bug-report.ts'
 import { ControlServices } from './control-services.ts'
 import type { Bound, OutputOf, ParametersOf, TaskDeclaration, Unbound } from './declare-task.ts'
 import { readDeclaration } from './declare-task.ts'
+import type { UserOptions } from './user-options.ts'
+import { createUserOptions } from './user-options.ts'
 import type { BrokerRetry, WorkerSettings } from './worker-settings.ts'
 import { readBrokerRetry, readWorkerSettings } from './worker-settings.ts'
 
@@ -89,6 +91,8 @@ export class Celery implements CanvasHost, AsyncDisposable {
   readonly signals: AppSignals
   /** Steps that start and stop with every worker of the app. Celery: `app.steps`. */
   readonly steps: AppSteps = createAppSteps()
+  /** Options that it adds to the command line. Celery: `app.user_options`. */
+  readonly userOptions: UserOptions = createUserOptions()
   readonly serializers: SerializerRegistry = createSerializerRegistry()
   readonly compressions: CompressionRegistry = new CompressionRegistry()
   readonly errorClasses: ErrorClasses = new ErrorClasses()

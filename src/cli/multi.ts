@@ -12,6 +12,7 @@ import { MultiVoice } from './multi/multi-voice.ts'
 import type { MultiGrammar } from './multi/multi-words.ts'
 import { readMultiWords } from './multi/multi-words.ts'
 import { environmentNote } from './options.ts'
+import { workerCommand } from './worker.ts'
 
 const USAGE = `\
 usage: celery multi start <node1 node2 nodeN|range> [worker options]
@@ -195,7 +196,7 @@ class Multi {
     hasSignal: boolean,
   ): { readonly cluster: MultiCluster; readonly signal: NodeJS.Signals } {
     const all = [...this.#globalWords(), ...words]
-    const read = readMultiWords(all, { hasSignal, takesValue: valuesOf(this.#command) })
+    const read = readMultiWords(all, { hasSignal, takesValue: valuesOf(this.#command, this.#context) })
     const nodes = multiNodes(read, workerProgram())
     return { cluster: new MultiCluster(nodes, this.#voice), signal: read.signal ?? 'SIGTERM' }
   }
@@ -228,10 +229,8 @@ function workerProgram(): WorkerProgram {
 }
 
 /** What the program knows of its own options and those of workers. */
-function valuesOf(multi: Command): MultiGrammar['takesValue'] {
-  const program = multi.parent
-  const worker = program?.commands.find((command) => command.name() === 'worker')
-  const options = [...(program?.options ?? []), ...(worker?.options ?? [])]
+function valuesOf(multi: Command, context: CliContext): MultiGrammar['takesValue'] {
+  const options = [...(multi.parent?.options ?? []), ...workerCommand(() => context).options]
   return (flag) => {
     if (CLUSTER_OPTIONS.includes(flag)) return true
     const option = options.find(({ short, long }) => flag === short || flag === long)

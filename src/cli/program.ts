@@ -10,6 +10,7 @@ import { CliContext } from './cli-context.ts'
 import { loadCommands } from './commands.ts'
 import { CliError, EXIT } from './exit-code.ts'
 import { addOption, environmentNote, settleOptions } from './options.ts'
+import { addUserOptions } from './user-options.ts'
 
 /**
  * Runs one command line.
@@ -26,14 +27,22 @@ export async function runProgram(argv: readonly string[], io: CliIo, found?: Fou
     return context
   }
   const program = createProgram(io)
+  const traces = (): boolean =>
+    Boolean(program.opts<GlobalOptions>().traceback ?? io.environment['CELERY_TRACE_APP'])
+  program.hook('preSubcommand', async (_, command) => {
+    const options = program.opts<GlobalOptions>()
+    settleOptions(program, io.environment)
+    prepareProcess(options, io)
+    const tolerant = ['-h', '--help'].some((flag) => argv.includes(flag))
+    await addUserOptions(command, { options, found, tolerant, trace: traces() })
+  })
   try {
     await addCommands(program, argv, io, contextOf)
     await addPlugins(program, argv, io, contextOf)
     await program.parseAsync(argv, { from: 'user' })
     return contexts.at(-1)?.exitCode ?? EXIT.ok
   } catch (error) {
-    const trace = contexts.at(-1)?.tracesErrors ?? Boolean(io.environment['CELERY_TRACE_APP'])
-    return report(error, program, argv, io, trace)
+    return report(error, program, argv, io, traces())
   } finally {
     for (const context of contexts) await context.close()
   }
@@ -61,9 +70,7 @@ ${environmentNote(program)}`,
   )
   prepare(program, io)
   program.hook('preAction', (_, command) => {
-    settleOptions(program, io.environment)
     if (command !== program) settleOptions(command, io.environment)
-    prepareProcess(program.opts<GlobalOptions>(), io)
   })
   return program.helpCommand(false).action((words: readonly string[]) => {
     const [word] = words

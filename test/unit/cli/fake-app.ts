@@ -12,6 +12,7 @@ function fakeApp(name: string): string {
   return `((calls) => ({
     calls, main: '${name}', tasks: new Map([['${name}.add', {}]]), taskNames: ['${name}.add', 'celery.ping'],
     conf: new Configuration({ brokerUrl: 'redis://:secret@localhost' }),
+    userOptions: { preload: [], worker: [], beat: [], events: [] },
     signals: { userPreloadOptions: { async send() {} } },
     task() {}, runnerSource() {}, async loadModules() { calls.push(['loadModules']) },
     async sendTask(...call) { calls.push(['sendTask', ...call]); return { id: 'id-of-${name}' } },
