@@ -13,8 +13,8 @@ import { eventually } from '../support/eventually.ts'
 const LIMIT = 200
 
 for (const [name, tasks] of [
-  ['sqlite', 5_000],
-  ['redis', 50_000],
+  ['sqlite', 2_000],
+  ['redis', 10_000],
 ] as const) {
   const kind = testBrokers.find((each) => each.name === name)
   test(`${name}: ${tasks} tasks that are due in an hour take no room in a worker`, {
