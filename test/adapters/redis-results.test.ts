@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { suite, test } from 'node:test'
+import { Celery } from '../../src/app/celery.ts'
 import type { Backend, BackendOptions, ResultCodec } from '../../src/backends/backend.ts'
 import { createRedisBackend } from '../../src/backends/redis/backend.ts'
 import { BackendGetMetaError, BackendStoreError } from '../../src/errors.ts'
 import type { ResultMeta } from '../../src/protocol/result-meta.ts'
+import { ResultSet } from '../../src/result/result-set.ts'
 import {
   backendOptions,
   jsonResultCodec,
@@ -248,6 +250,24 @@ suite('results in Redis', needs('redis-server'), () => {
       'pre_celery-task-meta-a SUCCESS',
       'pre_celery-task-meta-b SUCCESS',
     ])
+  })
+
+  test('nobody listens any more when the results of a chord have been had [3-162]', async (t) => {
+    const url = await database()
+    const redis = await openTestConnection(t, url)
+    const app = new Celery('t', { broker: 'memory://listens', backend: url, setAsCurrent: false })
+    onCleanup(
+      t,
+      () => app.close(),
+      () => undefined,
+    )
+    const channels = async (): Promise<unknown> => redis.send('PUBSUB', 'CHANNELS', 'celery-task-meta-l-*')
+    const header = new ResultSet([app.AsyncResult('l-1'), app.AsyncResult('l-2')], app.resultContext)
+    const values = Promise.all([header.get({ timeout: 30 }), app.AsyncResult('l-body').get({ timeout: 30 })])
+    await eventually(async () => assert.equal([await channels()].flat().length, 3))
+    for (const id of ['l-1', 'l-2', 'l-body']) await app.results.save(resultMeta({ task_id: id, result: id }))
+    assert.deepEqual(await values, [['l-1', 'l-2'], 'l-body'])
+    await eventually(async () => assert.deepEqual(await channels(), []))
   })
 
   test('a success is kept in whatever form it is stored [4-050]', async (t) => {

@@ -207,7 +207,7 @@ test('settings and modules of the command line are those of the worker [6-024, 6
   assert.equal(await worker.stop(), 0)
 })
 
-test('--purge empties the queues first [6-020]', async (t) => {
+test('--purge empties the queues first [6-020, 7-111]', async (t) => {
   const place = cliPlace(t)
   const { id } = await place.send('cli.add', [1, 1])
   const worker = await place.worker('-c', '1', '--purge')

@@ -61,7 +61,7 @@ async function setup(t: TestContext, kind: TestBroker, options: UserWorkerOption
 
 for (const kind of testBrokers) {
   describe(`remote control on ${kind.name}`, { skip: kind.needs.skip }, () => {
-    test('tells which tasks it has and what it is [5-075 5-082 6-097 6-098 6-099 6-101 6-102 6-103 6-105 6-126]', async (t) => {
+    test('tells which tasks it has and what it is [5-075 5-082 6-097 6-098 6-099 6-101 6-102 6-103 6-105 6-126 7-096 7-112]', async (t) => {
       const { worker, inspect, add, gated } = await setup(t, kind)
       const running = await gated.delay('a')
       const waiting = await add.delay(1, 2)

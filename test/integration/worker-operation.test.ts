@@ -1,5 +1,6 @@
 /** How a worker is run: the size of its pool, what it fetches, its own queue, and the steps of its users. */
 import assert from 'node:assert/strict'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { test } from 'node:test'
@@ -101,6 +102,25 @@ test('messages are fetched for the largest pool that may be [7-044]', async (t) 
   assert.equal(worker.state.delivered, 7)
 })
 
+test('what is fetched follows the size of the pool [7-052]', async (t) => {
+  const { app, gates, worker: create } = setup(t)
+  const late = app.task('t.late', { acksLate: true }, () => new Promise<void>((end) => gates.push(end)))
+  const worker = create({ concurrency: 1, prefetchMultiplier: 2 })
+  await worker.start()
+  await Promise.all(Array.from({ length: 9 }, () => late.delay()))
+  await eventually(() => gates.length === 1 && worker.state.delivered === 2)
+  const destination = worker.options.hostname
+  await app.control.poolGrow(2, { destination, reply: true })
+  await eventually(() => gates.length === 3 && worker.state.delivered === 6)
+  await app.control.poolShrink(1, { destination, reply: true })
+  gates[0]?.()
+  gates[1]?.()
+  // Of nine, two have ended; the pool of two has two more for each of its slots at most.
+  await eventually(() => worker.pool?.info().running === 2 && worker.state.delivered === 6)
+  gates[2]?.()
+  await eventually(() => worker.state.delivered === 7)
+})
+
 test('a class of your own can scale the pool [1-167, 7-043]', async (t) => {
   class Eager extends Autoscaler {
     override maybeScale(): void {
@@ -160,9 +180,10 @@ test('RabbitMQ cannot keep its messages: a worker without prefetching says so [1
   for (const open of gates) open()
 })
 
-test('a worker can have a queue of its own, besides the others [1-173, 1-219, 7-109, 12-010]', async (t) => {
+test('a worker can have a queue of its own, named like its node [1-173, 1-219, 7-017, 7-109, 12-010]', async (t) => {
   const { app, gates, gated, worker: create } = setup(t, { workerDirect: true })
   const worker = create({ hostname: 'w1@here' })
+  assert.equal(create().options.hostname, `celery@${hostname()}`)
   const queue = workerDirect('w1@here')
   assert.equal(queue.name, 'w1@here.dq2')
   assert.equal(queue.exchange?.name, 'C.dq2')

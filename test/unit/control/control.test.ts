@@ -136,7 +136,7 @@ suite('replies', () => {
     await refused
   })
 
-  test('two workers of one name are told about, and the later reply counts [5-088]', async (t) => {
+  test('two workers of one name are told about, and the later reply counts [5-088, 7-117]', async (t) => {
     const fleet = await startFleet(t)
     const { app, node, messages } = fleet
     const answers = app.control.inspect({ limit: 2 }).clock()

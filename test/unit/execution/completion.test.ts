@@ -180,12 +180,13 @@ suite('a chord of which a member failed', () => {
     assert.deepEqual(message, ["Callback error: OperationalError('down')"])
   })
 
-  test('whose parts cannot be read [3-111]', async () => {
+  test('whose parts cannot be read, and leave nothing behind [3-111, 3-117]', async () => {
     const host = new RecordingHost()
     host.backend.unreadable = new BackendGetMetaError('gone')
     await header(host, signature('body', { options: { task_id: 'body' } }))
     const { exc_message: message } = Object(host.backend.metas.get('body')?.result)
     assert.deepEqual(message, ["Join error: BackendGetMetaError('gone')"])
+    assert.ok(host.journal.some(([what, group]) => what === 'chord forgotten' && group === 'g'))
   })
 })
 

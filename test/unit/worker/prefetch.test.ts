@@ -25,7 +25,7 @@ test('prefetch is at least 1, and unlimited beyond what AMQP can say [7-045]', (
   )
 })
 
-test('short tasks are fetched further ahead, unless only what runs is to be reserved', () => {
+test('short tasks are fetched further ahead, unless only what runs is to be reserved [7-049]', () => {
   assert.equal(prefetchCount({ concurrency: 2, appetite: 66, multiplier: 4, held: 1, limit: undefined }), 67)
   assert.equal(prefetchCount({ concurrency: 2, appetite: 66, multiplier: 1, held: 1, limit: undefined }), 3)
 })
