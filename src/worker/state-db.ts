@@ -5,8 +5,9 @@
  * It is written shortly after each change and at the end, to a new file that takes the place of the old one: whenever
  * the process dies, a whole file is there.
  */
-import { readFileSync } from 'node:fs'
+import { accessSync, constants, readFileSync } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { ImproperlyConfigured } from '../errors.ts'
 import { isRecord } from '../util/is-record.ts'
 import type { LamportClock } from '../util/lamport-clock.ts'
@@ -38,10 +39,11 @@ export class StateDb {
 
   /**
    * Takes over what the file says, and writes from now on. No file is no error.
-   * @throws ImproperlyConfigured when the file is something else, or cannot be read.
+   * @throws ImproperlyConfigured when the file is something else, cannot be read, or could not be written later.
    */
   load(): void {
     const { path, revokes, clock } = this.#options
+    mustBeWritable(path)
     const text = readIfThere(path)
     if (text !== undefined) {
       const state = parseState(text, path)
@@ -93,6 +95,16 @@ interface SavedState {
   readonly clock: number
   readonly revoked: readonly (readonly [string, number])[]
   readonly stamps: readonly (readonly [string, readonly unknown[]])[]
+}
+
+/** Told at the start: when there is something to be written it is too late. */
+function mustBeWritable(path: string): void {
+  try {
+    accessSync(dirname(path), constants.W_OK)
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new ImproperlyConfigured(`--statedb (workerStateDb): ${path} cannot be written: ${why}`, { cause })
+  }
 }
 
 function readIfThere(path: string): string | undefined {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { test } from 'node:test'
 import { ImproperlyConfigured } from '../../../src/errors.ts'
@@ -54,8 +54,18 @@ test('a file of somebody else is refused, and left as it is [7-094]', (t) => {
   assert.throws(() => open(join(path, '..')), /cannot be read/)
 })
 
-test('a file that cannot be written ends nothing', async (t) => {
-  const { db, revokes } = open(join(place(t), 'no', 'such', 'folder'))
+test('a file that could never be written is told of at the start [11-032]', (t) => {
+  assert.throws(() => open(join(place(t), 'no', 'such', 'folder')), {
+    name: 'ImproperlyConfigured',
+    message: /folder cannot be written: /,
+  })
+})
+
+test('a file that cannot be written any more ends nothing', async (t) => {
+  const path = join(tempDir(t), 'folder', 'state')
+  mkdirSync(dirname(path))
+  const { db, revokes } = open(path)
+  rmSync(dirname(path), { recursive: true })
   revokes.add(['a'])
   await db.close()
 })
