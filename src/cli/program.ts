@@ -12,6 +12,9 @@ import { CliError, EXIT } from './exit-code.ts'
 import { addOption, environmentNote, settleOptions } from './options.ts'
 import { addUserOptions } from './user-options.ts'
 
+/** Columns of the help where there is no terminal. */
+const PLAIN_WIDTH = 100
+
 /**
  * Runs one command line.
  *
@@ -102,7 +105,11 @@ function prepare(command: Command, io: CliIo): void {
   command
     .exitOverride()
     .showSuggestionAfterError()
-    .configureOutput({ writeOut: io.out, writeErr: io.err })
+    .configureOutput({
+      writeOut: io.out,
+      writeErr: io.err,
+      getOutHelpWidth: () => (io.outIsTerminal ? process.stdout.columns : PLAIN_WIDTH),
+    })
     .helpOption('-h, --help', 'print this help')
 }
 
