@@ -32,7 +32,32 @@ exercisePool({
   create: (size) => new ThreadsPool({ processes: size, killGrace: 50 }),
 })
 
-test('prefork: a child is replaced after so many jobs [7-027]', async (t) => {
+test('prefork: each job in a process of its own, which heeds signals of its parent alone [7-019, 7-026, 7-035]', async (t) => {
+  const pool = new PreforkPool({ processes: 2, killGrace: 50 })
+  const module = new URL('../../src/testing/conformance/pool-runner.ts', import.meta.url).href
+  await pool.start({ module, init: { greeting: 'hi' }, create: () => assert.fail('it is not local') })
+  t.after(() => pool.stop({ graceful: false }))
+  const pids: number[] = []
+  const run = (id: string, job: ConformanceJob): Promise<PoolOutcome> =>
+    pool.run(plain(id, job), { accepted: (pid) => pids.push(pid) })
+  const ended = run('ended', { do: 'until-aborted' })
+  const undisturbed = run('undisturbed', { do: 'later', milliseconds: 300 })
+  const third = run('third', { do: 'pid' })
+  await eventually(() => assert.equal(pids.length, 2))
+  const { implementation, maxConcurrency, processes: children, running } = pool.info()
+  assert.deepEqual([implementation, maxConcurrency, running], ['prefork', 2, 2])
+  assert.deepEqual([...children].toSorted(), [...new Set(pids)].toSorted())
+  assert.ok(!pids.includes(process.pid))
+  for (const pid of pids) {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.kill(pid, signal)
+  }
+  assert.equal(pool.terminate('ended', 'SIGTERM'), true)
+  assert.deepEqual(await ended, { kind: 'terminated', signal: 'SIGTERM' })
+  assert.equal((await undisturbed).kind, 'returned')
+  assert.equal((await third).kind, 'returned')
+})
+
+test('prefork: a child is replaced after so many jobs [7-027] [11-011]', async (t) => {
   const pool = new PreforkPool({ processes: 1, maxTasksPerChild: 3 })
   const module = new URL('../../src/testing/conformance/pool-runner.ts', import.meta.url).href
   await pool.start({ module, init: { greeting: 'hi' }, create: () => assert.fail('it is not local') })
@@ -65,7 +90,7 @@ test('prefork: a child that has grown too large is replaced after its job [7-028
   assert.match(warnings[0] ?? '', /^process \d+ is replaced: it has \d+ KiB of memory$/)
 })
 
-test('a child that gives no sign of life in time is given up for another [1-186]', async (t) => {
+test('a child that gives no sign of life in time is given up for another [1-186, 7-026]', async (t) => {
   const warnings: string[] = []
   const bodies: string[] = []
   const open: OpenChild = (events) => {
@@ -142,7 +167,7 @@ test('prefork: a runner module that throws makes start reject with its error', a
   )
 })
 
-test('createPool knows the names of Celery [7-018, 7-021, 7-022, 7-023, 7-024] and refuses others', async () => {
+test('createPool knows the names of Celery [7-018, 7-021, 7-022, 7-023, 7-024, 11-004] and refuses others', async () => {
   assert.equal((await createPool('gevent', { concurrency: 7 })).size, 7)
   assert.equal((await createPool('solo', { concurrency: 7 })).size, 1)
   assert.equal((await createPool('celery.concurrency.thread:TaskPool', { concurrency: 2 })).size, 2)
@@ -216,7 +241,7 @@ test('prefork: a job that waits in a process can be terminated without harm to t
   assert.equal((await first).kind, 'terminated')
 })
 
-test('prefork: a process that is blocked by its job dies with its parent', async (t) => {
+test('prefork: a process that is blocked by its job dies with its parent [7-026]', async (t) => {
   const runner = new URL('../../src/testing/conformance/pool-runner.ts', import.meta.url).href
   const pool = new URL('../../src/pool/prefork/prefork-pool.ts', import.meta.url).href
   const program = `

@@ -66,7 +66,7 @@ suite('Redis queues', needs('redis-server'), () => {
     assert.deepEqual(store.features.priorities, { levels: 2, lowFirst: true })
   })
 
-  test('what is taken is on record as kombu records it, in the same step [5-107]', async (t) => {
+  test('what is taken is on record as kombu records it, in the same step, and off it when it is settled [5-107, 5-109]', async (t) => {
     const url = await database()
     const { store } = await openTestStore(t, url)
     const redis = await openTestConnection(t, url)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import type { Celery } from '../../../src/app/celery.ts'
+import { chain } from '../../../src/canvas/compose-chain.ts'
 import { ChordError } from '../../../src/errors.ts'
 import { describeException } from '../../../src/protocol/exception-info.ts'
 import { buildResultMeta } from '../../../src/protocol/result-meta.ts'
@@ -138,6 +139,17 @@ suite('celery.chord_unlock [2-066 3-092]', () => {
       return error instanceof ChordError && error.message === "Dependency cu-5 raised RangeError('no')"
     })
     await body.forget()
+  })
+
+  test('fails the end of a chain that is the body, when the end of one in the header has failed [3-181]', async () => {
+    const app = createTestApp()
+    await put(app, 'cu-end', 'FAILURE', new RangeError('no'))
+    const steps = ['first', 'last'].map((id) => app.signature(`t.${id}`, { taskId: `cu-${id}` }))
+    const body = chain(steps).toJSON()
+    const result = [[['cu-end', [['cu-begin', null], null]], null]]
+    await run(app, 'celery.chord_unlock', ['group-id', body], { result, max_retries: 1 })
+    for (const id of ['cu-first', 'cu-last']) assert.equal(await app.AsyncResult(id).state(), 'FAILURE')
+    await assert.rejects(app.AsyncResult('cu-last').get(), /Dependency cu-end raised RangeError\('no'\)/)
   })
 
   test('fails the body when it cannot be sent [3-110]', async () => {

@@ -36,7 +36,7 @@ test('a child process finds the app, takes over settings, and runs its tasks', a
   await close()
 })
 
-test('a process of a pool tells when it begins and ends, its worker before it is made [9-037 9-038 9-039]', async () => {
+test('a process of a pool tells when it begins and ends, its worker before it is made [7-026 9-037 9-038 9-039]', async () => {
   const told: unknown[] = []
   const { signals } = app
   const disconnect = [

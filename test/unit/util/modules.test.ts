@@ -20,7 +20,7 @@ test('an optional package that is there is given', async () => {
   assert.equal(typeof yaml.parse, 'function')
 })
 
-test('an optional package that is missing is named with the command that installs it', async () => {
+test('an optional package that is missing is named with the command that installs it [10-069]', async () => {
   const name = 'a-package-that-nobody-has'
   const missing = importOptional(name, { neededFor: 'The broker redis://', load: () => import(name) })
   await assert.rejects(missing, {
