@@ -36,7 +36,7 @@ async function startWithTls(t: CleanupContext): Promise<string> {
 }
 
 suite('connecting to Redis', needs('redis-server'), () => {
-  test('a socket of the file system, and its database [4-067]', async (t) => {
+  test('a socket of the file system, and its database [4-067] [11-020]', async (t) => {
     const path = join(tempDir(t), 'redis.sock')
     const server = await startRedis(t, { args: ['--unixsocket', path] })
     await works(t, `redis+socket://${path}?virtual_host=3`)
@@ -63,7 +63,7 @@ suite('connecting to Redis', needs('redis-server'), () => {
     })
   })
 
-  test('TLS: certificates are verified unless told otherwise', async (t) => {
+  test('TLS: certificates are verified unless told otherwise [11-023]', async (t) => {
     const url = await startWithTls(t)
     await assert.rejects(openTestStore(t, url), /self-signed certificate/)
     assert.deepEqual(

@@ -233,7 +233,7 @@ suite('Redis and what goes wrong', needs('redis-server'), () => {
     await store.settle(taken)
   })
 
-  test('a server that may evict queues is warned of [5-115]', { timeout: 60_000 }, async (t) => {
+  test('a server that may evict queues is warned of [5-115] [11-025]', { timeout: 60_000 }, async (t) => {
     const server = await startRedis(t, { args: ['--maxmemory', '50mb', '--maxmemory-policy', 'allkeys-lru'] })
     const { store, warnings } = await openTestStore(t, server.url)
     await takeNow(store, ['q'])

@@ -148,7 +148,7 @@ async function imitate(
 }
 
 suite('results in Redis', needs('redis-server'), () => {
-  test('we write what Celery writes: keys, documents, lifetimes [4-045] [4-046] [4-048] [4-054] [4-067] [4-068] [1-326] [1-328]', async (t) => {
+  test('we write what Celery writes: keys, documents, lifetimes [4-045] [4-046] [4-048] [4-054] [4-067] [4-068] [1-326] [1-328] [11-022]', async (t) => {
     for (const entry of goldenEntries()) {
       const url = await database()
       const backend = await open(t, url, { transportOptions: entry.options })
@@ -378,7 +378,7 @@ suite('the Redis backend and lost connections', needs('redis-server'), () => {
     assert.equal((await backend.load(['a'])).length, 1)
   })
 
-  test('TLS by the URL alone [1-078] [4-067]', async (t) => {
+  test('TLS by the URL alone [1-078] [4-067] [11-023]', async (t) => {
     const redis = (url: string, settings: Readonly<Record<string, unknown>>) => open(t, url, { settings })
     await assert.rejects(
       redis('redis://localhost', { redis_backend_use_ssl: { ssl_cert_reqs: 'none' } }),

@@ -47,7 +47,7 @@ for (const broker of testBrokers) {
   })
 }
 
-test('replies are what Celery sends, and what more we know comes behind [4-070 5-093]', server, async (t) => {
+test('replies are what Celery sends, and what more we know comes behind [4-070 5-093 12-030]', server, async (t) => {
   const place = await openPlace(t, (await (await sharedRabbitmq()).newVhost(t)).url)
   const channel = await place.connection.openChannel()
   const { entries } = JSON.parse(

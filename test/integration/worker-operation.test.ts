@@ -207,7 +207,7 @@ test('a worker can have a queue of its own, named like its node [1-173, 1-219, 7
   }
 })
 
-test('steps of the app start and stop with its workers, and consume on their connection [2-017, 7-008, 7-009, 7-012, 7-013]', async (t) => {
+test('steps of the app start and stop with its workers, and consume on their connection [2-017, 7-008, 7-009, 7-012, 7-013, 11-013]', async (t) => {
   const { app, worker: create } = setup(t)
   const diary: string[] = []
   const queue = new Queue('audit', { exchange: new Exchange('audit'), routingKey: 'audit' })

@@ -187,7 +187,7 @@ for (const kind of testBrokers) {
       await rejected.forget()
     })
 
-    test('a soft time limit fires the signal [7-030]', async (t) => {
+    test('a soft time limit fires the signal [7-030 11-012]', async (t) => {
       const { worker, tasks } = await setup(t, kind)
       await worker.start()
       await assert.rejects(tasks.soft.delay().get({ timeout: 10 }), { name: 'SoftTimeLimitExceeded' })

@@ -114,7 +114,7 @@ for (const broker of BROKERS) {
       },
     )
 
-    await t.test('failures, retries and what tasks tell themselves [5-063 5-066 5-068 2-120]', async () => {
+    await t.test('failures, retries and what tasks tell themselves [5-063 5-066 5-068 2-120 11-008]', async () => {
       const failed = await app.signature('node.fail', { args: ['TypeError'] }).delay()
       const failure = await know(failed.id, 'FAILURE')
       assert.equal(failure['exception'], "TypeError('wrong kind')")

@@ -8,7 +8,7 @@ import { timezone } from '../../../src/util/timezone.ts'
 import { createTestApp } from '../app/test-app.ts'
 import { beatBench, NotingScheduler } from './beat-bench.ts'
 
-test('a new interval runs after its first interval, a crontab at its time; one task per tick [8-001] [8-022] [8-023] [8-024] [8-028] [8-031] [1-008]', async () => {
+test('a new interval runs after its first interval, a crontab at its time; one task per tick [8-001] [8-022] [8-023] [8-024] [8-028] [8-031] [1-008] [11-009]', async () => {
   const { runUntil, scheduler } = await beatBench({
     beatSchedule: {
       often: { task: 'tasks.often', schedule: 25 },

@@ -142,7 +142,7 @@ suite('ids', () => {
 })
 
 suite('chords that cannot be', () => {
-  test('with a backend that keeps results for one reader [4-060 4-065]', async () => {
+  test('with a backend that keeps results for one reader [4-060 4-065 11-040 12-030]', async () => {
     const own = createTestApp({ backend: 'rpc://' })
     const workflow = own.signature('t.body')
     await assert.rejects(

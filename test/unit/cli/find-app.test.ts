@@ -74,7 +74,7 @@ test('module:attribute is that attribute, a path of attributes, or an object to 
   assert.equal(await find('tasks:config.inner'), 'inner')
 })
 
-test('in a module: app, then celery, then the first app under whatever name [6-044, 6-045, 6-047]', async (t) => {
+test('in a module: app, then celery, then the first app under whatever name [6-044, 6-045, 6-047, 11-035]', async (t) => {
   const { find } = finderIn(t, {
     'all.ts': 'export const a = APP(a); export const celery = APP(celery); export const app = APP(app)',
     'two.ts': 'export const a = APP(a); export const celery = APP(celery)',

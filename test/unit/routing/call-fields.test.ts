@@ -7,7 +7,7 @@ import { createTestApp } from '../app/test-app.ts'
 const NOW = Date.UTC(2030, 0, 2, 3, 4, 5, 678)
 
 suite('the options of a call', () => {
-  test('say when it may run: countdown before eta, zero says nothing [3-003 3-004]', () => {
+  test('say when it may run: countdown before eta, zero says nothing [3-003 3-004 11-009]', () => {
     const eta = new Date('2031-01-01T00:00:00Z')
     assert.deepEqual(readCallFields({ countdown: 10, eta }, NOW).eta, new Date(NOW + 10_000))
     assert.equal(readCallFields({ countdown: 0, eta }, NOW).eta, eta)

@@ -89,7 +89,7 @@ suite('publishing', () => {
     assert.deepEqual(await sentMessages(app, ['celery']), [])
   })
 
-  test('the client’s queue for results is its own, and stays [5-002]', async () => {
+  test('the client’s queue for results is its own, and stays [5-002 12-030]', async () => {
     const app = createTestApp()
     const add = app.task('t.add', (x: number) => x)
     await add.delay(1)

@@ -25,7 +25,7 @@ function setUp() {
   return { clock, started, ask, limits }
 }
 
-test('calls start in order, no faster than the rate, without bursts [7-085 7-086 2-087]', async () => {
+test('calls start in order, no faster than the rate, without bursts [7-085 7-086 2-087 11-012]', async () => {
   const { clock, started, ask } = setUp()
   ask('t.slow', 'a', 'b', 'c')
   assert.deepEqual(started, ['a 0'])

@@ -74,7 +74,7 @@ suite('options of the Redis backend', () => {
     }
   })
 
-  test('the policy for retries [1-327]', () => {
+  test('the policy for retries [1-327] [11-022]', () => {
     const policy = { max_retries: 0, interval_start: 0.1, interval_step: 0.2, interval_max: 0.5, timeout: 3 }
     const { retryPolicy, retryTimeout } = options({ retry_policy: policy })
     assert.deepEqual(retryPolicy, { start: 100, step: 200, max: 500, maxRetries: undefined })

@@ -9,7 +9,7 @@ const target = (url: string, more: Partial<RedisTargetOptions> = {}) => {
 }
 
 suite('redisTarget', () => {
-  test('host, port, database, login [4-067]', () => {
+  test('host, port, database, login [4-067] [11-020]', () => {
     assert.deepEqual(
       [
         'redis://',
@@ -59,7 +59,7 @@ suite('redisTarget', () => {
     assert.throws(() => target('redis+socket://'), /needs the path of a socket/)
   })
 
-  test('sentinels [1-278] [1-279] [1-280] [1-330] [4-069]', () => {
+  test('sentinels [1-278] [1-279] [1-280] [1-330] [4-069] [11-020]', () => {
     const options = {
       master_name: 'm',
       min_other_sentinels: 1,
