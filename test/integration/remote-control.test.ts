@@ -9,6 +9,7 @@ import { controlCommand, inspectCommand } from '../../src/worker.ts'
 import { type TestBroker, testBrokers } from '../support/brokers.ts'
 import { onCleanup } from '../support/cleanup.ts'
 import { eventually } from '../support/eventually.ts'
+import { redisCommand } from '../support/servers/redis-command.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
@@ -194,7 +195,7 @@ const STATS_KEYS = ['total', 'pid', 'clock', 'uptime', 'pool', 'broker', 'prefet
 
 for (const kind of testBrokers.filter(({ name }) => ['redis', 'rabbitmq'].includes(name))) {
   test(
-    `after a lost connection commands come again, and added queues stay: ${kind.name} [5-075 6-116]`,
+    `after a lost connection commands come again, others are asked again, and added queues stay: ${kind.name} [5-075 6-116 7-107]`,
     kind.needs,
     async (t) => {
       const { broker } = await kind.open(t)
@@ -204,7 +205,10 @@ for (const kind of testBrokers.filter(({ name }) => ['redis', 'rabbitmq'].includ
       const caller = new Celery('caller', { ...settings, broker })
       const ran: string[] = []
       near.task('t.note', (name: string) => void ran.push(name))
-      const worker = new Worker(near, { pool: 'solo', hostname: NODE, logger: silentLogger })
+      const lines: string[] = []
+      const logger = new StreamLogger('t', { level: 'INFO', write: (text) => void lines.push(text) })
+      const worker = new Worker(near, { pool: 'solo', hostname: NODE, logger })
+      const asked = (): number => lines.filter((line) => line.includes('mingle: searching')).length
       onCleanup(
         t,
         async () => {
@@ -222,16 +226,33 @@ for (const kind of testBrokers.filter(({ name }) => ['redis', 'rabbitmq'].includ
           ['celery', 'extra'],
         )
       await eventually(names)
+      assert.equal(asked(), 1)
       proxy.cut()
       await caller.sendTask('t.note', ['again'], {}, { queue: 'extra' })
       await eventually(() => ran.includes('again'), { timeout: 20_000 })
       await eventually(names, { timeout: 20_000 })
+      await eventually(() => asked() === 2, { timeout: 20_000 })
     },
   )
 }
 
 const [memory] = testBrokers
 if (memory === undefined) throw new Error('There is no broker')
+
+test('ends tasks by a command of its own, and says how much memory it takes [6-109 6-113]', async (t) => {
+  const { tell, gated, ran } = await setup(t, memory)
+  const running = await gated.delay('a')
+  await eventually(() => ran.includes('a'))
+  const ended = await tell('terminate', { signal: 'KILL', task_id: [running.id] })
+  assert.deepEqual(ended, { ok: `terminate: ${running.id}` })
+  await assert.rejects(running.get({ timeout: 10 }), { name: 'TaskRevokedError' })
+  const nobody = { signal: 'KILL', task_id: ['nobody'] }
+  assert.deepEqual(await tell('terminate', nobody), { ok: 'terminate: tasks unknown' })
+  for (let sample = 0; sample < 3; sample += 1) assert.match(String(await tell('memsample')), /^[\d.]+MB$/)
+  const dump = String(await tell('memdump', { samples: 2 }))
+  assert.match(dump, /^- rss \(sample\):\n(- {4}> [\d.]+MB,\n){2}- rss \(end\): [\d.]+MB\.\n$/)
+  assert.match(JSON.stringify(await tell('objgraph')), /take a heap snapshot/)
+})
 
 test('errors are replies, and what is not meant for it is not answered [5-083 5-084 5-085 5-087]', async (t) => {
   const { app, tell, worker } = await setup(t, memory)
@@ -345,4 +366,38 @@ test('without remote control nobody answers [1-176 7-115]', async (t) => {
   assert.equal(await add.delay(1, 1).get({ timeout: 10 }), 2)
   assert.deepEqual(await app.control.ping({ timeout: 0.3 }), [])
   await worker.stop()
+})
+
+const redisKind = testBrokers.find(({ name }) => name === 'redis')
+
+test('on Redis: where requests go, and what revoking writes [12-015 12-062]', {
+  skip: redisKind?.needs.skip ?? 'no Redis',
+}, async (t) => {
+  if (redisKind === undefined) return
+  const { app, worker, tell, add } = await setup(t, redisKind)
+  const url = String(app.conf.get('brokerUrl'))
+  const redis = (line: string): Promise<string[]> => redisCommand(Number(new URL(url).port), line)
+  assert.deepEqual(await redis('PUBLISH /0.celery.pidbox {}'), ['1'])
+  // Neither a key nor a pattern.
+  const separator = '\u0006\u0016'
+  assert.deepEqual(await redis('SMEMBERS _kombu.binding.celery.pidbox'), [
+    `${separator}${separator}${NODE}.celery.pidbox`,
+  ])
+
+  app.conf.resultCompression = 'gzip'
+  const good = await add.delay(1, 2)
+  assert.equal(await good.get({ timeout: 10 }), 3)
+  const fail = app.task('t.fail', () => {
+    throw new RangeError('no luck')
+  })
+  const bad = await fail.delay()
+  await assert.rejects(bad.get({ timeout: 10 }), { name: 'RangeError' })
+  await eventually(() => worker.state.requests.size === 0)
+  await tell('revoke', { task_id: [good.id, bad.id, 'never-sent'] })
+  // Written at once where nothing has ended; an end stays as it is, where Celery overwrites all but a success.
+  const states = [good.id, bad.id, 'never-sent'].map(async (id) => {
+    const [document = ''] = await redis(`GET celery-task-meta-${id}`)
+    return JSON.parse(document).status
+  })
+  assert.deepEqual(await Promise.all(states), ['SUCCESS', 'FAILURE', 'REVOKED'])
 })
