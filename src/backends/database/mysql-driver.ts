@@ -1,7 +1,8 @@
 import type { Pool, PoolOptions, RowDataPacket } from 'mysql2/promise'
 import { importOptional } from '../../util/modules.ts'
 import { parseUrl } from '../../util/url.ts'
-import { mysqlDialect } from './sql-dialect.ts'
+import type { SqlDialect } from './sql-dialect.ts'
+import { mariadbDialect, mysqlDialect } from './sql-dialect.ts'
 import type { SqlDriver, SqlDriverOptions, SqlRow, SqlValue } from './sql-driver.ts'
 
 type Client = Awaited<typeof import('mysql2/promise')>
@@ -12,18 +13,24 @@ const TRANSIENT: ReadonlySet<unknown> = new Set([
   ...['ER_SERVER_SHUTDOWN', 'ER_CHECKREAD'],
 ])
 
+interface Kind {
+  readonly dialect: SqlDialect
+  readonly shortLived: boolean
+}
+
 /** MySQL and MariaDB by the package `mysql2`. */
 export class MysqlDriver implements SqlDriver {
-  readonly dialect = mysqlDialect
+  readonly dialect: SqlDialect
   readonly #client: Client
   readonly #pool: Pool
   readonly #options: PoolOptions
   readonly #shortLived: boolean
 
-  private constructor(client: Client, options: PoolOptions, shortLived: boolean) {
+  private constructor(client: Client, pool: Pool, options: PoolOptions, { dialect, shortLived }: Kind) {
     this.#client = client
+    this.#pool = pool
     this.#options = options
-    this.#pool = client.createPool(options)
+    this.dialect = dialect
     this.#shortLived = shortLived
   }
 
@@ -53,7 +60,16 @@ export class MysqlDriver implements SqlDriver {
       enableKeepAlive: true,
       dateStrings: true,
     }
-    return new MysqlDriver(client, options, shortLived)
+    const pool = client.createPool(options)
+    try {
+      const [rows] = await pool.query<RowDataPacket[]>('SELECT VERSION() AS version')
+      const isMariadb = /mariadb/i.test(String(rows[0]?.['version']))
+      const dialect = isMariadb ? mariadbDialect : mysqlDialect
+      return new MysqlDriver(client, pool, options, { dialect, shortLived })
+    } catch (error) {
+      await pool.end()
+      throw error
+    }
   }
 
   get engine(): unknown {

@@ -22,8 +22,8 @@ export interface SqlDialect {
   dateText(column: string): string
   /** Statements that make the tables. */
   createTables(tables: ResultTables): readonly string[]
-  /** What is put before the values of a new row, with its column; undefined: the database numbers rows by itself. */
-  nextId?(table: TableName, sequence: string): string
+  /** The next number of a sequence; databases without number rows by themselves. */
+  nextId?(sequence: TableName): string
   /** The end of an INSERT: what is done with a row whose `key` is there already. */
   onConflict(key: string, columns: readonly string[], unless: string | undefined): string
 }
@@ -55,9 +55,10 @@ interface ColumnTypes {
   readonly text: string
 }
 
-/** The sequences that number rows where a database has such. */
-export const TASK_SEQUENCE = 'task_id_sequence'
-export const GROUP_SEQUENCE = 'taskset_id_sequence'
+/** The sequence that numbers the rows of a table, where a database has such. */
+export function sequenceOf(tables: ResultTables, kind: keyof ResultTables): TableName {
+  return { ...tables[kind], name: kind === 'task' ? 'task_id_sequence' : 'taskset_id_sequence' }
+}
 
 /** A table as it is written in a statement. */
 export function tableSql({ quote }: SqlDialect, { schema, name }: TableName): string {
@@ -68,6 +69,12 @@ function createTables(dialect: SqlDialect, { task, group }: ResultTables, types:
   const create = (table: TableName, columns: readonly string[], key: string): string =>
     `CREATE TABLE IF NOT EXISTS ${tableSql(dialect, table)} (${[types.id, ...columns, `UNIQUE (${key})`].join(', ')})`
   return [create(task, TASK_COLUMNS(types), 'task_id'), create(group, GROUP_COLUMNS(types), 'taskset_id')]
+}
+
+function createSequences(dialect: SqlDialect, tables: ResultTables): string[] {
+  return (['task', 'group'] as const).map(
+    (kind) => `CREATE SEQUENCE IF NOT EXISTS ${tableSql(dialect, sequenceOf(tables, kind))}`,
+  )
 }
 
 const doubleQuoted = (identifier: string): string => `"${identifier.replaceAll('"', '""')}"`
@@ -101,8 +108,7 @@ export const postgresqlDialect: SqlDialect = {
   quote: doubleQuoted,
   dateText: (column) => `${column}::text AS ${column}`,
   createTables: (tables) => [
-    `CREATE SEQUENCE IF NOT EXISTS ${tableSql(postgresqlDialect, { ...tables.task, name: TASK_SEQUENCE })}`,
-    `CREATE SEQUENCE IF NOT EXISTS ${tableSql(postgresqlDialect, { ...tables.group, name: GROUP_SEQUENCE })}`,
+    ...createSequences(postgresqlDialect, tables),
     ...createTables(postgresqlDialect, tables, {
       id: 'id INTEGER NOT NULL PRIMARY KEY',
       blob: 'BYTEA',
@@ -110,14 +116,13 @@ export const postgresqlDialect: SqlDialect = {
       text: 'TEXT',
     }),
   ],
-  nextId: ({ schema }, sequence) => {
-    const name = tableSql(postgresqlDialect, { schema, name: sequence })
-    return `nextval('${name.replaceAll("'", "''")}')`
-  },
+  nextId: (sequence) => `nextval('${tableSql(postgresqlDialect, sequence).replaceAll("'", "''")}')`,
   onConflict: upsert,
 }
 
 /** Columns are larger than Celery's, in which results end at 64 KiB and times lose their fractions. */
+const LARGE_TYPES = { blob: 'LONGBLOB', date: 'DATETIME(6)', text: 'LONGTEXT' } as const
+
 export const mysqlDialect: SqlDialect = {
   name: 'MySQL',
   placeholder: () => '?',
@@ -125,10 +130,8 @@ export const mysqlDialect: SqlDialect = {
   dateText: (column) => column,
   createTables: (tables) =>
     createTables(mysqlDialect, tables, {
+      ...LARGE_TYPES,
       id: 'id INTEGER NOT NULL AUTO_INCREMENT PRIMARY KEY',
-      blob: 'LONGBLOB',
-      date: 'DATETIME(6)',
-      text: 'LONGTEXT',
     }),
   onConflict(_key, columns, unless) {
     // Assignments count from left to right, so what the condition looks at comes last.
@@ -140,4 +143,15 @@ export const mysqlDialect: SqlDialect = {
     })
     return `ON DUPLICATE KEY UPDATE ${sets.join(', ')}`
   },
+}
+
+/** MariaDB has sequences, and SQLAlchemy uses them as in PostgreSQL. */
+export const mariadbDialect: SqlDialect = {
+  ...mysqlDialect,
+  name: 'MariaDB',
+  createTables: (tables) => [
+    ...createSequences(mariadbDialect, tables),
+    ...createTables(mariadbDialect, tables, { ...LARGE_TYPES, id: 'id INTEGER NOT NULL PRIMARY KEY' }),
+  ],
+  nextId: (sequence) => `nextval(${tableSql(mariadbDialect, sequence)})`,
 }

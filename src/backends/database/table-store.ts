@@ -1,8 +1,8 @@
 /** Celery's two tables in a database: made when they are missing, written and read a batch at a time. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { exponentialBackoff } from '../../util/backoff.ts'
-import type { ResultTables, SqlDialect } from './sql-dialect.ts'
-import { GROUP_SEQUENCE, TASK_SEQUENCE, tableSql } from './sql-dialect.ts'
+import type { ResultTables, SqlDialect, TableName } from './sql-dialect.ts'
+import { sequenceOf, tableSql } from './sql-dialect.ts'
 import type { SqlDriver, SqlRow, SqlValue } from './sql-driver.ts'
 
 /** Which of the tables. */
@@ -22,7 +22,6 @@ const ATTEMPTS = 3
 const CREATE_ATTEMPTS = 10
 
 const KEYS = { task: 'task_id', group: 'taskset_id' } as const
-const SEQUENCES = { task: TASK_SEQUENCE, group: GROUP_SEQUENCE } as const
 /** A success stays. */
 const UNLESS = { task: "COALESCE({table}.status, '') = 'SUCCESS'", group: undefined } as const
 
@@ -32,6 +31,8 @@ export class TableStore {
   readonly #dialect: SqlDialect
   readonly #names: ResultTables
   #made: Promise<void> | undefined
+  /** Sequences number the rows. */
+  #sequences = true
 
   constructor(driver: SqlDriver, names: ResultTables) {
     this.#driver = driver
@@ -74,7 +75,8 @@ export class TableStore {
     const key = KEYS[kind]
     const table = this.#table(kind)
     const names = [key, ...columns]
-    const nextId = this.#dialect.nextId?.(this.#names[kind], SEQUENCES[kind])
+    await this.prepare()
+    const nextId = this.#sequences ? this.#dialect.nextId?.(sequenceOf(this.#names, kind)) : undefined
     const tuples = rows.map((_, index) => {
       const places = this.#places(names.length, index * names.length)
       return `(${nextId === undefined ? places : `${nextId}, ${places}`})`
@@ -119,7 +121,14 @@ export class TableStore {
   }
 
   async #make(): Promise<void> {
-    if (await this.#exist()) return
+    const { task, group } = this.#names
+    // Asked first: who may use the tables may not be allowed to make any.
+    if ((await this.#exists(task)) && (await this.#exists(group))) {
+      // Tables of another making may number their rows by themselves.
+      this.#sequences =
+        this.#dialect.nextId !== undefined && (await this.#exists(sequenceOf(this.#names, 'task')))
+      return
+    }
     for (let retries = 0; ; retries += 1) {
       try {
         for (const statement of this.#dialect.createTables(this.#names)) await this.#driver.run(statement, [])
@@ -131,15 +140,12 @@ export class TableStore {
     }
   }
 
-  /** Asked first: who may use the tables may not be allowed to make any. */
-  async #exist(): Promise<boolean> {
+  async #exists(table: TableName): Promise<boolean> {
     try {
-      for (const kind of ['task', 'group'] as const) {
-        await this.#driver.run(`SELECT 1 FROM ${this.#table(kind)} WHERE 1 = 0`, [])
-      }
+      await this.#driver.run(`SELECT 1 FROM ${tableSql(this.#dialect, table)} WHERE 1 = 0`, [])
       return true
     } catch {
-      // Whatever it is: making them will tell.
+      // Whatever it is: making it will tell.
       return false
     }
   }
