@@ -10,9 +10,9 @@ const poolGrow: Command = controls(
     args: [['n', 'integer']],
     signature: '[N=1]',
   },
-  async (state, args) => {
+  (state, args) => {
     if (state.hooks.autoscaler !== undefined) return nok(notWithAutoscale('pool_grow'))
-    await resize(state, args.integer('n') ?? 1)
+    resize(state, args.integer('n') ?? 1)
     return ok('pool will grow')
   },
 )
@@ -24,9 +24,9 @@ const poolShrink: Command = controls(
     args: [['n', 'integer']],
     signature: '[N=1]',
   },
-  async (state, args) => {
+  (state, args) => {
     if (state.hooks.autoscaler !== undefined) return nok(notWithAutoscale('pool_shrink'))
-    await resize(state, -(args.integer('n') ?? 1))
+    resize(state, -(args.integer('n') ?? 1))
     return ok('pool will shrink')
   },
 )
@@ -35,15 +35,18 @@ function notWithAutoscale(name: string): string {
   return `${name} is not supported with autoscale. Adjust autoscale range instead.`
 }
 
-async function resize(state: CommandState, change: number): Promise<void> {
-  const { pool } = state
+/** The reply does not wait for processes that start: whoever asked listens for a second. */
+function resize(state: CommandState, change: number): void {
+  const { logger, pool } = state
   const { size } = pool
   if (pool.resize === undefined || !pool.features.resizes) {
     throw new RangeError(`The pool '${state.options.pool}' has a fixed size`)
   }
   if (size + change < 1)
     throw new RangeError(`The pool runs ${size} tasks at once: it cannot shrink by ${-change}`)
-  await pool.resize(size + change)
+  pool.resize(size + change).catch((error: unknown) => {
+    logger.error(`The pool could not be resized to ${size + change}: ${String(error)}`)
+  })
   state.poolChanged()
 }
 
