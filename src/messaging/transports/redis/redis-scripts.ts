@@ -22,7 +22,7 @@ local function failed(reply) return type(reply) == 'table' and reply.err end
  *
  * Answers list number, messages, list number, messages, …; a negative number is that of a queue, and what follows how
  * many of its items were put aside because they are no JSON objects (kombu could not restore them). Tags are numbered
- * through from 1.
+ * through from 1. The number 0, which comes last, says that all lists are empty now, and read.
  */
 export const TAKE: RedisScript = redisScript(`${NOW}
 local want, prefix, watch, queues = tonumber(ARGV[1]), ARGV[2], ARGV[3] == '1', tonumber(ARGV[4])
@@ -92,6 +92,7 @@ end
 if #out == 0 and (failure or unrecordable) then return failure or unrecordable end
 if watch and want > 0 then
   for number = 1, lists do redis.pcall('LLEN', KEYS[number + 2]) end
+  if not failure and not unrecordable then out[#out + 1], out[#out + 2] = 0, 0 end
 end
 return out`)
 

@@ -37,7 +37,16 @@ interface Plan {
   readonly args: readonly (string | number)[]
 }
 
+/** What the server gave. */
+interface Haul {
+  readonly taken: readonly HeldMessage[]
+  /** There was no more, and the server tells of the next message. */
+  readonly drained: boolean
+}
+
 const PLANS_LIMIT = 64
+/** No name of a queue contains it. */
+const SEPARATOR = '\0'
 
 /** See the module's description. */
 export class Taker {
@@ -46,6 +55,8 @@ export class Taker {
   readonly #plans = new Map<string, Plan>()
   /** Lists of lower priority in which there was something: worth to be waited for, too. */
   readonly #seen = new Set<string>()
+  /** Queues that were found empty, with the wake-up after which they were: until the next one there is nothing there. */
+  readonly #drained = new Map<string, number>()
   readonly #taking = new Set<Promise<unknown>>()
   #stopped = false
 
@@ -57,12 +68,18 @@ export class Taker {
   /** See `QueueStore.take`. */
   async take(queues: readonly string[], { max, signal, wait }: TakeRequest): Promise<readonly HeldMessage[]> {
     const { wake } = this.#options
+    const id = queues.join(SEPARATOR)
     while (!signal.aborted && !this.#stopped) {
       const plan = this.#plan(this.#order.arrange(queues))
       const { generation } = wake
-      const taken = await this.#tracked(this.#once(plan, max, wait))
-      if (taken.length > 0 || !wait) return taken
+      if (!wait || this.#drained.get(id) !== generation) {
+        const { taken, drained } = await this.#tracked(this.#once(plan, max, wait))
+        if (drained) this.#markDrained(id, generation)
+        if (taken.length > 0 || !wait) return taken
+      }
       await wake.wait(generation, this.#watched(plan), signal)
+      // It may have been the time to look in any case.
+      this.#drained.delete(id)
     }
     return []
   }
@@ -74,6 +91,11 @@ export class Taker {
     await Promise.allSettled(this.#taking)
   }
 
+  #markDrained(id: string, generation: number): void {
+    if (this.#drained.size >= PLANS_LIMIT) this.#drained.clear()
+    this.#drained.set(id, generation)
+  }
+
   async #tracked<T>(taking: Promise<T>): Promise<T> {
     this.#taking.add(taking)
     try {
@@ -83,17 +105,22 @@ export class Taker {
     }
   }
 
-  async #once(plan: Plan, max: number, wait: boolean): Promise<readonly HeldMessage[]> {
+  async #once(plan: Plan, max: number, wait: boolean): Promise<Haul> {
     const { connection, unacked, options, wake } = this.#options
     const tags = options.ackEmulation ? unacked.nextTags() : ''
     const watch = wait && wake.mode === 'tracking' ? 1 : 0
     const reply = await connection.run(TAKE, plan.keys, [max, tags, watch, ...plan.args])
     const taken: HeldMessage[] = []
-    if (!Array.isArray(reply)) return taken
+    let drained = false
+    if (!Array.isArray(reply)) return { taken, drained }
     let number = 0
     for (let index = 0; index < reply.length; index += 2) {
       const list = Number(reply[index])
       const envelopes: unknown = reply[index + 1]
+      if (list === 0) {
+        drained = true
+        continue
+      }
       if (!Array.isArray(envelopes)) {
         this.#warnOfDead(plan.queues[-list - 1] ?? '', Number(envelopes))
         continue
@@ -108,7 +135,7 @@ export class Taker {
         if (message !== undefined) taken.push(message)
       }
     }
-    return taken
+    return { taken, drained }
   }
 
   async #read(queue: string, tag: string, list: string, envelope: string): Promise<HeldMessage | undefined> {
@@ -139,7 +166,7 @@ export class Taker {
   }
 
   #plan(queues: readonly string[]): Plan {
-    const id = queues.join('\0')
+    const id = queues.join(SEPARATOR)
     const known = this.#plans.get(id)
     if (known !== undefined) return known
     const { keys, options } = this.#options
