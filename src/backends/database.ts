@@ -6,7 +6,7 @@
  * Values lie there as Python's pickles. They are read without anything being run, so only plain values are: see
  * `messaging/serialization/pickle/pickle.ts`.
  */
-import { ImproperlyConfigured } from '../errors.ts'
+import { CeleryError, ImproperlyConfigured, OperationalError } from '../errors.ts'
 import { systemClock } from '../util/clock.ts'
 import { importReference } from '../util/modules.ts'
 import { sanitizeUrl } from '../util/url.ts'
@@ -33,7 +33,7 @@ const DRIVERS: ReadonlyMap<string, OpenDriver> = new Map([
 
 /**
  * Opens the backend, and makes the tables unless `databaseCreateTablesAtSetup` puts that off.
- * @throws ImproperlyConfigured; the client's error when the database cannot be reached.
+ * @throws ImproperlyConfigured; OperationalError when the database cannot be reached.
  */
 export async function createDatabaseBackend({
   url,
@@ -55,16 +55,27 @@ export async function createDatabaseBackend({
     )
   }
   const opening: Promise<SqlDriver> = openDriver({ ...options, url: `${name.toLowerCase()}${rest}` })
-  const driver = await opening
+  const driver = await opening.catch((cause: unknown) => {
+    throw unusable(url, cause)
+  })
   const tables = new TableStore(driver, options.tables)
   try {
     await callBack(settings['database_engine_callback'], driver.engine)
     if (options.createAtSetup) await tables.prepare()
-  } catch (error) {
+  } catch (cause) {
     await driver.close()
-    throw error
+    throw unusable(url, cause)
   }
   return new DatabaseBackend({ tables, codec, extended: options.extended, expires, clock: systemClock })
+}
+
+/** The client's errors do not say which database it was. */
+function unusable(url: string, cause: unknown): unknown {
+  if (cause instanceof CeleryError) return cause
+  const reason = cause instanceof Error ? cause.message || String(Reflect.get(cause, 'code')) : String(cause)
+  return new OperationalError(`The database ${sanitizeUrl(url)} cannot be used for results: ${reason}`, {
+    cause,
+  })
 }
 
 /** The setting `databaseEngineCallback`: a function, or where it is exported. */

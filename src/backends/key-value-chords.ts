@@ -127,7 +127,11 @@ export class KeyValueChords implements ChordStore {
       this.#keys.chordSize(groupId),
       this.#keys.chordGrowth(groupId),
     ])
-    const size = sizeValue === undefined ? told : this.#options.codec.decode(sizeValue)
+    // Celery's clients tell no size where a store counts: it is that of the saved group.
+    const size =
+      sizeValue === undefined
+        ? (told ?? (await this.#childrenOfGroup(groupId))?.length)
+        : this.#options.codec.decode(sizeValue)
     return {
       counted: countOf(counter),
       size: typeof size === 'number' ? size + countOf(growth) : undefined,
@@ -151,10 +155,14 @@ export class KeyValueChords implements ChordStore {
     return { parts: [...parts.values()].sort((one, other) => one.index - other.index), finders }
   }
 
+  async #childrenOfGroup(groupId: string): Promise<readonly unknown[] | undefined> {
+    const children: unknown = (await this.#options.loadGroup(groupId))?.[1]
+    return Array.isArray(children) ? children : undefined
+  }
+
   async #partsOfGroup(groupId: string): Promise<readonly ChordPart[]> {
-    const children = (await this.#options.loadGroup(groupId))?.[1]
-    if (!Array.isArray(children)) return []
-    const ids = children.flatMap((child: unknown) => idOf(child) ?? [])
+    const children = await this.#childrenOfGroup(groupId)
+    const ids = children?.flatMap((child) => idOf(child) ?? []) ?? []
     const metas = ids.length === 0 ? [] : await this.#options.load(ids)
     return metas.flatMap((meta, index) => {
       if (meta === undefined || !READY_STATES.has(meta.status)) return []

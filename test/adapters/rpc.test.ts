@@ -47,55 +47,61 @@ for (const broker of testBrokers) {
   })
 }
 
-test('replies are what Celery sends, and what more we know comes behind [4-070 5-093 12-030]', server, async (t) => {
-  const place = await openPlace(t, (await (await sharedRabbitmq()).newVhost(t)).url)
-  const channel = await place.connection.openChannel()
-  const { entries } = JSON.parse(
-    readFileSync(new URL('../wire/vectors/results-rpc.json', import.meta.url), 'utf8'),
-  )
-  for (const { name, messages, settings } of entries) {
-    const golden = messages?.at(-1)
-    if (golden?.exchange !== '' || golden.body === undefined || golden.headers.id !== undefined) continue
-    const replyTo = golden.routing_key
-    await channel.declareQueue({
-      name: replyTo,
-      durable: false,
-      exclusive: false,
-      autoDelete: false,
-      arguments: {},
-    })
-    const worker = await place.backend({ settings: settings ?? {} })
-    const document = JSON.parse(golden.body)
-    await worker.save(readResultMeta(document), { expires: undefined, replyTo })
-    const delivery = await channel.get(replyTo, { noAck: true })
-    assert.ok(delivery !== undefined)
-    assert.equal(Buffer.from(delivery.body).toString(), JSON.stringify(document), name)
-    const { content_type, content_encoding, delivery_mode, priority, correlation_id } = golden.properties
-    assert.deepEqual(
-      delivery.properties,
-      {
-        contentType: content_type,
-        contentEncoding: content_encoding,
-        deliveryMode: delivery_mode,
-        priority,
-        correlationId: correlation_id,
-      },
-      name,
+test(
+  'replies are what Celery sends, and what more we know comes behind [4-070 5-093 12-030]',
+  server,
+  async (t) => {
+    const place = await openPlace(t, (await (await sharedRabbitmq()).newVhost(t)).url)
+    const channel = await place.connection.openChannel()
+    const { entries } = JSON.parse(
+      readFileSync(new URL('../wire/vectors/results-rpc.json', import.meta.url), 'utf8'),
     )
-    assert.deepEqual([delivery.exchange, delivery.headers], ['', {}])
-    await worker.save(resultMeta({ task_id: 'more', name: 'tasks.add' }), { expires: undefined, replyTo })
-    const more = JSON.parse(Buffer.from((await channel.get(replyTo, { noAck: true }))?.body ?? []).toString())
-    assert.deepEqual(Object.keys(more), [
-      'task_id',
-      'status',
-      'result',
-      'traceback',
-      'children',
-      'date_done',
-      'name',
-    ])
-  }
-})
+    for (const { name, messages, settings } of entries) {
+      const golden = messages?.at(-1)
+      if (golden?.exchange !== '' || golden.body === undefined || golden.headers.id !== undefined) continue
+      const replyTo = golden.routing_key
+      await channel.declareQueue({
+        name: replyTo,
+        durable: false,
+        exclusive: false,
+        autoDelete: false,
+        arguments: {},
+      })
+      const worker = await place.backend({ settings: settings ?? {} })
+      const document = JSON.parse(golden.body)
+      await worker.save(readResultMeta(document), { expires: undefined, replyTo })
+      const delivery = await channel.get(replyTo, { noAck: true })
+      assert.ok(delivery !== undefined)
+      assert.equal(Buffer.from(delivery.body).toString(), JSON.stringify(document), name)
+      const { content_type, content_encoding, delivery_mode, priority, correlation_id } = golden.properties
+      assert.deepEqual(
+        delivery.properties,
+        {
+          contentType: content_type,
+          contentEncoding: content_encoding,
+          deliveryMode: delivery_mode,
+          priority,
+          correlationId: correlation_id,
+        },
+        name,
+      )
+      assert.deepEqual([delivery.exchange, delivery.headers], ['', {}])
+      await worker.save(resultMeta({ task_id: 'more', name: 'tasks.add' }), { expires: undefined, replyTo })
+      const more = JSON.parse(
+        Buffer.from((await channel.get(replyTo, { noAck: true }))?.body ?? []).toString(),
+      )
+      assert.deepEqual(Object.keys(more), [
+        'task_id',
+        'status',
+        'result',
+        'traceback',
+        'children',
+        'date_done',
+        'name',
+      ])
+    }
+  },
+)
 
 test(
   'the reply queue is opened before the first task is sent, and goes with its client [4-070]',

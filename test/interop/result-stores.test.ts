@@ -1,11 +1,14 @@
 /** Results in stores that Python and we share, both ways, with real clients and workers on each side. */
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { test } from 'node:test'
 import { chord, group } from '../../src/canvas.ts'
 import { needsPythonModules } from '../support/python.ts'
 import { needs } from '../support/require-server.ts'
+import { startMariadb } from '../support/servers/mariadb.ts'
 import { startMemcached } from '../support/servers/memcached.ts'
+import { startPostgresql } from '../support/servers/postgresql.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { needsPartners, startNodeApp, startNodeWorker, startPlace, startPython } from './partners.ts'
 import { startPythonClient } from './python-client.ts'
@@ -36,6 +39,33 @@ const STORES: Readonly<Record<string, Store>> = {
     async start(t) {
       const servers = [await startMemcached(t), await startMemcached(t)].map(({ address }) => address)
       const url = `cache+memcached://${servers.join(';')}/`
+      return { python: url, node: url }
+    },
+  },
+  'database on SQLite': {
+    ids: '[4-071]',
+    programs: [],
+    modules: ['sqlalchemy'],
+    async start(t) {
+      const url = `db+sqlite:///${join(tempDir(t), 'results.db')}`
+      return { python: url, node: url }
+    },
+  },
+  'database on PostgreSQL': {
+    ids: '[4-071]',
+    programs: ['pg_ctlcluster'],
+    modules: ['sqlalchemy', 'pg8000'],
+    async start(t) {
+      const url = await (await startPostgresql(t)).newDatabase()
+      return { python: `db+${url.replace('postgresql:', 'postgresql+pg8000:')}`, node: `db+${url}` }
+    },
+  },
+  'database on MariaDB': {
+    ids: '[4-071]',
+    programs: ['mariadbd'],
+    modules: ['sqlalchemy', 'pymysql'],
+    async start(t) {
+      const url = `db+${(await (await startMariadb(t)).newDatabase()).replace('mysql:', 'mysql+pymysql:')}`
       return { python: url, node: url }
     },
   },

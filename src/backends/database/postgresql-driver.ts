@@ -1,5 +1,6 @@
 import type { Pool } from 'pg'
 import { importOptional } from '../../util/modules.ts'
+import type { SqlDialect } from './sql-dialect.ts'
 import { postgresqlDialect } from './sql-dialect.ts'
 import type { SqlDriver, SqlDriverOptions, SqlRow, SqlValue } from './sql-driver.ts'
 
@@ -10,7 +11,7 @@ const TRANSIENT_CODE = /^E(?:CONNRESET|PIPE|CONNABORTED)$/
 
 /** PostgreSQL by the package `pg`. */
 export class PostgresqlDriver implements SqlDriver {
-  readonly dialect = postgresqlDialect
+  readonly dialect: SqlDialect = postgresqlDialect
   readonly #pool: Pool
 
   private constructor(pool: Pool) {

@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
 import { explainSqliteError, isLocked } from '../../util/sqlite-error.ts'
 import { parseSqliteUrl } from '../../util/sqlite-url.ts'
+import type { SqlDialect } from './sql-dialect.ts'
 import { sqliteDialect } from './sql-dialect.ts'
 import type { SqlDriver, SqlDriverOptions, SqlRow, SqlValue } from './sql-driver.ts'
 
@@ -17,7 +18,7 @@ const MAX_STATEMENTS = 50
  * or the URL's `busy_timeout`, without blocking it. Paths are written as in SQLAlchemy: see `parseSqliteUrl`.
  */
 export class SqliteDriver implements SqlDriver {
-  readonly dialect = sqliteDialect
+  readonly dialect: SqlDialect = sqliteDialect
   readonly #path: string
   readonly #timeout: number
   readonly #database: DatabaseSync

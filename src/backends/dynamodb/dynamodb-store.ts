@@ -194,7 +194,7 @@ async function eachBatch<T>(
 }
 
 /** A text as Python shows its bytes. */
-export function pythonBytes(text: string): string {
+function pythonBytes(text: string): string {
   const quote = text.includes("'") && !text.includes('"') ? '"' : "'"
   let shown = ''
   for (const byte of Buffer.from(text)) shown += pythonByte(byte, quote)

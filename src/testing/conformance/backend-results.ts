@@ -8,7 +8,7 @@ import { KEEP, resultMeta, until } from './backend-session.ts'
 export function exerciseBackendResults(subject: BackendSubject, check: BackendTest): void {
   exerciseDocuments(check)
   exerciseOverwriting(check)
-  exerciseAmounts(check)
+  exerciseAmounts(subject, check)
   exerciseForgetting(subject, check)
   if (subject.features.groups) exerciseGroups(check)
   exerciseEnd(check)
@@ -110,11 +110,14 @@ function exerciseOverwriting(check: BackendTest): void {
   })
 }
 
-function exerciseAmounts(check: BackendTest): void {
+function exerciseAmounts(
+  { manyResults = 1000, largestResult = 1024 * 1024 }: BackendSubject,
+  check: BackendTest,
+): void {
   // A group may have many members.
-  check('1,000 results, saved and loaded at once', async (session) => {
+  check(`${manyResults} results, saved and loaded at once`, async (session) => {
     const backend = await session.backend()
-    const metas = Array.from({ length: 1000 }, (_, index) => resultMeta({ result: index }))
+    const metas = Array.from({ length: manyResults }, (_, index) => resultMeta({ result: index }))
     await Promise.all(metas.map((meta) => backend.save(meta, KEEP)))
     assert.deepEqual(
       await (await session.backend()).load(metas.map(({ task_id }) => task_id)),
@@ -123,9 +126,9 @@ function exerciseAmounts(check: BackendTest): void {
   })
 
   // A result may be large.
-  check('a result of 1 MiB', async (session) => {
+  check(`a result of ${largestResult} characters`, async (session) => {
     const backend = await session.backend()
-    const meta = resultMeta({ result: 'x'.repeat(1024 * 1024) })
+    const meta = resultMeta({ result: 'x'.repeat(largestResult) })
     await backend.save(meta, KEEP)
     assert.deepEqual(await backend.load([meta.task_id]), session.kept([meta]))
   })

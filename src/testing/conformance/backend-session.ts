@@ -26,6 +26,10 @@ export interface BackendSubject {
   readonly chords?: boolean
   /** Whether it has `watch`; default true. */
   readonly watch?: boolean
+  /** Characters of the largest result that it must keep. Default 1 MiB. */
+  readonly largestResult?: number
+  /** How many results it keeps fast enough for a test. Default 1000. */
+  readonly manyResults?: number
   /** What is left of a document when it is loaded, for stores that have not room for all of it; default: all. */
   readonly kept?: (meta: ResultMeta) => ResultMeta
 }

@@ -43,7 +43,7 @@ export async function startMariadb(t?: CleanupContext): Promise<SqlServer> {
           '--bind-address=127.0.0.1',
           socket,
         ],
-        ...['--skip-log-bin', '--skip-name-resolve', '--innodb-flush-log-at-trx-commit=0'],
+        ...['--skip-log-bin', '--skip-name-resolve', '--innodb-flush-log-at-trx-commit=2'],
         ...['--innodb-buffer-pool-size=16M', '--performance-schema=OFF'],
       ],
       { t },

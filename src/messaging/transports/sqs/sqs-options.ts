@@ -84,10 +84,17 @@ export const LONGEST_VISIBILITY = 43_200_000
 const LONGEST_WAIT = 20_000
 /** What SQS tells of messages. */
 const SYSTEM_ATTRIBUTES = [
-  ...(['All', 'SenderId', 'SentTimestamp', 'ApproximateReceiveCount'] as const),
-  ...(['ApproximateFirstReceiveTimestamp', 'SequenceNumber', 'MessageDeduplicationId'] as const),
-  ...(['MessageGroupId', 'AWSTraceHeader', 'DeadLetterQueueSourceArn'] as const),
-]
+  'All',
+  'SenderId',
+  'SentTimestamp',
+  'ApproximateReceiveCount',
+  'ApproximateFirstReceiveTimestamp',
+  'SequenceNumber',
+  'MessageDeduplicationId',
+  'MessageGroupId',
+  'AWSTraceHeader',
+  'DeadLetterQueueSourceArn',
+] as const
 type SystemAttribute = (typeof SYSTEM_ATTRIBUTES)[number]
 /** What a store cannot do without. */
 const NEEDED_ATTRIBUTES: readonly SystemAttribute[] = ['ApproximateReceiveCount', 'SentTimestamp']
