@@ -98,7 +98,7 @@ async function migrate(
   await using destination = connectionTo(app, urls.destination)
   const say = ({ count, total }: MigrationState, delivery: Delivery): void => {
     const { name = 'no task', id = '?' } = taskOf(delivery)
-    context.echo(`Migrating task ${count}/${total === 0 ? '?' : total}: ${name}[${id}]`)
+    context.echo(`Migrating task ${count}/${total === 0 ? '?' : Math.max(total, count)}: ${name}[${id}]`)
   }
   await untilStopped(async (signal) => {
     const migration = new Migration({

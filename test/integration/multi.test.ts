@@ -34,7 +34,7 @@ function endLater(t: TestContext, place: CliPlace, names: readonly string[]): vo
   onCleanup(t, async () => kill(), kill)
 }
 
-test('nodes are started, restarted and stopped together [6-051 6-052 6-053 6-055 6-058 6-059 6-060 6-061 6-064 11-034]', async (t) => {
+test('nodes are started, restarted and stopped together [6-051 6-052 6-053 6-055 6-058 6-059 6-060 6-061 6-064 11-034 6-036]', async (t) => {
   const place = cliPlace(t)
   const nodes = ['a', 'b']
   endLater(t, place, nodes)
@@ -59,6 +59,8 @@ test('nodes are started, restarted and stopped together [6-051 6-052 6-053 6-055
   const now = nodes.map((name) => pidOf(place, name))
   assert.ok(now.every((pid) => pid > 0 && pid !== first && pid !== second))
   assert.equal(await (await place.send('cli.add', [3, 3], { queue: 'hipri' })).get(), 6)
+  const { output: graph } = await place.run('graph', 'workers')
+  for (const name of nodes) assert.match(graph, new RegExp(`"${name}@${HOST}" -> "sqlite:.*";\n`))
 
   const stopped = await place.run('multi', 'stopwait', ...nodes, ...FILES)
   assert.equal(stopped.code, 0)

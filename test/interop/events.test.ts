@@ -114,23 +114,26 @@ for (const broker of BROKERS) {
       },
     )
 
-    await t.test('failures, retries and what tasks tell themselves [5-063 5-066 5-068 2-120 11-008]', async () => {
-      const failed = await app.signature('node.fail', { args: ['TypeError'] }).delay()
-      const failure = await know(failed.id, 'FAILURE')
-      assert.equal(failure['exception'], "TypeError('wrong kind')")
-      assert.match(String(failure['traceback']), /TypeError: wrong kind/)
-      const retried = await app.signature('node.retry', { args: [1] }).delay()
-      const retry = await know(retried.id, 'SUCCESS')
-      assert.equal(typesOf(retry).filter((type) => type === 'task-retried').length, 1)
-      assert.equal(retry['retries'], 1)
-      assert.match(String(retry['exception']), /attempt 0/)
-      const told = await app.signature('node.tell').delay()
-      const tell = await know(told.id, 'SUCCESS')
-      assert.deepEqual(
-        typesOf(tell).filter((type) => type !== 'task-sent'),
-        ['task-received', 'task-started', 'task-progress', 'task-succeeded'],
-      )
-    })
+    await t.test(
+      'failures, retries and what tasks tell themselves [5-063 5-066 5-068 2-120 11-008]',
+      async () => {
+        const failed = await app.signature('node.fail', { args: ['TypeError'] }).delay()
+        const failure = await know(failed.id, 'FAILURE')
+        assert.equal(failure['exception'], "TypeError('wrong kind')")
+        assert.match(String(failure['traceback']), /TypeError: wrong kind/)
+        const retried = await app.signature('node.retry', { args: [1] }).delay()
+        const retry = await know(retried.id, 'SUCCESS')
+        assert.equal(typesOf(retry).filter((type) => type === 'task-retried').length, 1)
+        assert.equal(retry['retries'], 1)
+        assert.match(String(retry['exception']), /attempt 0/)
+        const told = await app.signature('node.tell').delay()
+        const tell = await know(told.id, 'SUCCESS')
+        assert.deepEqual(
+          typesOf(tell).filter((type) => type !== 'task-sent'),
+          ['task-received', 'task-started', 'task-progress', 'task-succeeded'],
+        )
+      },
+    )
 
     await t.test('tasks that are expired or unknown [5-065 5-063]', async () => {
       const expired = await app

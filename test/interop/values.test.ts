@@ -49,8 +49,10 @@ for (const broker of BROKERS) {
         .applyAsync(options)
         .get({ timeout: 20 })
 
-    await t.test('what Python sends comes back the same [5-038..5-042, 5-045..5-048, 5-030, 12-059]', async () => {
-      const wrong = await python.run(`
+    await t.test(
+      'what Python sends comes back the same [5-038..5-042, 5-045..5-048, 5-030, 12-059]',
+      async () => {
+        const wrong = await python.run(`
         import zoneinfo
         utc, plus = datetime.timezone.utc, datetime.timezone(datetime.timedelta(hours=5, minutes=30))
         values = [
@@ -73,8 +75,9 @@ for (const broker of BROKERS) {
         back = get('node.echo', [float('nan'), {'x': float('nan')}])
         if not (back[0] != back[0] and back[1]['x'] != back[1]['x']): wrong.append(['nan', repr(back)])
         return wrong`)
-      assert.deepEqual(wrong, [])
-    })
+        assert.deepEqual(wrong, [])
+      },
+    )
 
     await t.test('what we send comes back the same [5-038..5-042, 5-044..5-048, 12-059]', async () => {
       const values: readonly unknown[] = [
