@@ -35,6 +35,8 @@ const SERVERS = {
   memcached: 'memcached',
   pg_ctlcluster: 'postgresql',
   mariadbd: 'mariadb-server-core',
+  // mariadb-install-db needs it.
+  my_print_defaults: 'mariadb-client-core',
 }
 const REQUIREMENTS = [
   'celery[redis,msgpack,yaml,sqlalchemy,brotli,zstd,auth]==5.6.2',

@@ -71,7 +71,7 @@ export class RedisBackend implements Backend {
       warn(`The result backend was closed before all results were stored: ${error.message}`)
     this.#keys = keys
     this.#link = link
-    this.#writer = new ResultWriter({ link, codec })
+    this.#writer = new ResultWriter({ link, keys, codec })
     this.#watcher = new RedisResultWatcher({
       options,
       keys,
@@ -91,7 +91,7 @@ export class RedisBackend implements Backend {
   }
 
   save(meta: ResultMeta, { expires }: SaveOptions): Promise<void> {
-    return this.#writer.save(this.#keys.task(meta.task_id), meta, expires)
+    return this.#writer.save(meta, expires)
   }
 
   async load(ids: readonly string[]): Promise<readonly (ResultMeta | undefined)[]> {

@@ -8,6 +8,7 @@ import { Batcher } from '../../util/batcher.ts'
 import type { RedisConnection } from '../../util/redis/redis-connection.ts'
 import type { ResultCodec } from '../backend.ts'
 import type { RedisLink } from './redis-link.ts'
+import type { RedisResultKeys } from './redis-result-keys.ts'
 import { SAVE } from './redis-result-scripts.ts'
 
 interface Write {
@@ -21,6 +22,7 @@ interface Write {
 /** What a `ResultWriter` works with. */
 export interface ResultWriterOptions {
   readonly link: RedisLink
+  readonly keys: RedisResultKeys
   readonly codec: ResultCodec
 }
 
@@ -38,9 +40,11 @@ export class ResultWriter {
     this.#options = options
   }
 
-  /** @throws BackendStoreError. */
-  async save(key: string, meta: ResultMeta, expires: number | undefined): Promise<void> {
-    const document = bytesOf(this.#options.codec.encode(meta))
+  /** @throws BackendStoreError; RangeError for an empty id. */
+  async save(meta: ResultMeta, expires: number | undefined): Promise<void> {
+    const { keys, codec } = this.#options
+    const key = keys.task(meta.task_id)
+    const document = bytesOf(codec.encode(meta))
     if (document.length > LARGEST) {
       throw new BackendStoreError(
         `The result of task ${meta.task_id} is too large for Redis: ${document.length} bytes`,

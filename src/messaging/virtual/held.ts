@@ -46,9 +46,8 @@ export class Held {
     this.#settling = new Batcher((batch) => this.#tell(batch, (taken) => this.#store.settle(taken)), {
       concurrent: true,
     })
-    this.#discarding = new Batcher((batch) =>
-      this.#tell(batch, (taken) => this.#store.discard?.(taken) ?? this.#store.settle(taken)),
-    )
+    const discard = options.store.discard?.bind(options.store)
+    this.#discarding = discard ? new Batcher((batch) => this.#tell(batch, discard)) : this.#settling
     this.#requeuing = new Batcher((batch) => this.#tell(batch, (taken) => this.#store.restore(taken, 'back')))
     this.#postponing = new Batcher((batch) => this.#tell(batch, () => this.#postpone(batch)))
   }

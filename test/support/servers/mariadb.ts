@@ -10,7 +10,8 @@ import type { SqlServer } from './postgresql.ts'
 
 /** Test options that skip where MariaDB is not installed. */
 export function needsMariadb(): { skip: string | false } {
-  return { skip: findProgram('mariadbd') || process.env['CI'] ? false : 'MariaDB not installed' }
+  const isThere = findProgram('mariadbd') && findProgram('my_print_defaults')
+  return { skip: isThere || process.env['CI'] ? false : 'MariaDB not installed' }
 }
 
 /** Starts a private MariaDB on a free port of 127.0.0.1. It ends with the test `t`, or with this process. */
