@@ -127,10 +127,9 @@ export class KeyValueChords implements ChordStore {
       this.#keys.chordSize(groupId),
       this.#keys.chordGrowth(groupId),
     ])
-    // Celery's clients tell no size where a store counts: it is that of the saved group.
     const size =
       sizeValue === undefined
-        ? (told ?? (await this.#childrenOfGroup(groupId))?.length)
+        ? (told ?? (await this.#sizeOfGroup(groupId)))
         : this.#options.codec.decode(sizeValue)
     return {
       counted: countOf(counter),
@@ -153,6 +152,14 @@ export class KeyValueChords implements ChordStore {
       for (const part of await this.#partsOfGroup(groupId)) if (!parts.has(part.id)) parts.set(part.id, part)
     }
     return { parts: [...parts.values()].sort((one, other) => one.index - other.index), finders }
+  }
+
+  /**
+   * Where Celery has its store count, its clients tell no size: it is that of the saved group. Elsewhere the group outlives
+   * its chord, and would bring a chord that is over back to life.
+   */
+  async #sizeOfGroup(groupId: string): Promise<number | undefined> {
+    return this.begin === undefined ? undefined : (await this.#childrenOfGroup(groupId))?.length
   }
 
   async #childrenOfGroup(groupId: string): Promise<readonly unknown[] | undefined> {
