@@ -103,7 +103,7 @@ async function follow(
 ): Promise<void> {
   const { timeout, interval, signal } = options
   const ids = [...watched.values()].flatMap((each) => [...each])
-  const gaveUp = new AbortController()
+  let isOver = false
   const waiting = async (): Promise<void> => {
     const how = {
       interval: interval === undefined ? DEFAULT_INTERVAL : toMilliseconds(interval, 'interval'),
@@ -122,7 +122,7 @@ async function follow(
     )
     // What is pushed meanwhile need not wait for the first look.
     const stop = await Promise.race([following, done.promise])
-    if (stop === undefined || gaveUp.signal.aborted) {
+    if (stop === undefined || isOver) {
       following.then(
         (stopLate) => stopLate(),
         () => undefined,
@@ -130,7 +130,7 @@ async function follow(
       return
     }
     try {
-      await waitOrAbort(done.promise, { signal: gaveUp.signal }, 'results')
+      await done.promise
     } finally {
       stop()
     }
@@ -146,7 +146,9 @@ async function follow(
       ids.length === 1 ? `the result of task ${ids[0]}` : `${ids.length} results`,
     )
   } finally {
-    gaveUp.abort()
+    // Whoever gives up has nobody follow the results any more; a signal's reason would cost more than all the rest.
+    isOver = true
+    done.resolve()
   }
 }
 
