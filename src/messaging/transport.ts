@@ -130,6 +130,16 @@ export interface ConsumerHandle {
   cancel(): Promise<void>
 }
 
+/** Options of `Channel.reject`. */
+export interface RejectOptions {
+  readonly requeue: boolean
+  /**
+   * What is requeued was not begun with: it is served next, at once, and in the order of its delivery. Default false.
+   * Brokers that put everything back where it was do so anyhow.
+   */
+  readonly untouched?: boolean
+}
+
 /** A delivery that is not wanted yet. */
 export interface Postponed {
   readonly tag: DeliveryTag
@@ -191,7 +201,7 @@ export interface Channel {
   /** Settled deliveries are gone from the broker. Settles when the broker was told. */
   ack(tags: readonly DeliveryTag[]): Promise<void>
   /** With `requeue` the messages go back to their queue; without, they are dropped (or dead-lettered by the broker). */
-  reject(tags: readonly DeliveryTag[], options: { readonly requeue: boolean }): Promise<void>
+  reject(tags: readonly DeliveryTag[], options: RejectOptions): Promise<void>
   /**
    * Gives deliveries back, to be delivered again about when they are due, to whomever; until then they wait in the
    * broker and count for nobody. For brokers that can.

@@ -213,8 +213,9 @@ export class Consumer {
     else if (!session.lost) {
       const cancelled = Promise.allSettled(handles.map((handle) => handle.cancel()))
       const timeout = this.#leaveTime
-      await waitOrAbort(Promise.race([cancelled, session.gone]), { timeout }, 'the broker').catch(() =>
-        session.giveUp(),
+      await waitOrAbort(Promise.race([cancelled, session.gone]), { timeout }, 'the broker').then(
+        () => session.quiet(),
+        () => session.giveUp(),
       )
     }
   }

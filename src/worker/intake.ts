@@ -30,7 +30,11 @@ export class Intake {
   take(delivery: Delivery, session: Session): void {
     const { host, state, strategy } = this.#options
     state.delivered += 1
-    if (host.stopping || session.lost) return
+    if (session.lost) return
+    if (host.stopping) {
+      session.giveBack(delivery.tag)
+      return
+    }
     const reading = readDelivery(delivery, strategy)
     if (!reading.runnable) {
       void this.#refuse(delivery, session, reading.problem)

@@ -58,7 +58,7 @@ export function requestKey(headers: { readonly id: string; readonly retries: num
  * *Admitted*: expired ones end here. *Held*: until its ETA, then until the rate limit lets it start. *Submitted*: to the pool, where it may wait for a slot.
  * *Running*: from the pool's `accepted` on; with early acknowledgement the message is settled now. *Ended*: the pool
  * told the outcome; the message is settled by the table in `settlement.ts`. *Dropped*: the session was lost, or the
- * worker stops, before it ran: the broker has the message and will deliver it again.
+ * worker stops, before it ran: the broker has the message, or gets it back, and will deliver it again.
  *
  * When the session is lost while it runs, the broker delivers the message a second time. `adopt` lets the running
  * request answer for the second delivery, too, so that a task does not run twice because of a broken connection.
@@ -208,6 +208,7 @@ export class Request {
 
   #dropped(): void {
     this.#phase = 'dropped'
+    if (!this.#session.lost) this.#session.giveBack(this.#delivery.tag)
     this.#host.ended(this)
   }
 

@@ -16,6 +16,10 @@ export class Session {
   readonly #logger: Logger
   readonly #settlements: Coalescer<readonly [DeliveryTag, Settlement]>
   readonly #postponements: Coalescer<Postponed>
+  readonly #returns: Coalescer<DeliveryTag>
+  /** What goes back once nothing comes any more. */
+  readonly #untouched: DeliveryTag[] = []
+  #quiet = false
   readonly #sending = new Set<Promise<void>>()
   readonly #abandoned = Promise.withResolvers<undefined>()
   /** Settles when no message can come any more, with the reason if there is one. */
@@ -29,6 +33,7 @@ export class Session {
     this.#logger = logger
     this.#settlements = new Coalescer((items) => this.#send(items))
     this.#postponements = new Coalescer((items) => this.#sendPostponed(items))
+    this.#returns = new Coalescer((tags) => this.#sendBack(tags))
     this.gone = Promise.race([connection.closed, channel.closed, this.#abandoned.promise])
   }
 
@@ -49,8 +54,21 @@ export class Session {
     return true
   }
 
+  /** Nobody has begun with it, and nobody will: it is for others. It goes when it cannot come here again. */
+  giveBack(tag: DeliveryTag): void {
+    if (this.#quiet) this.#returns.add(tag)
+    else this.#untouched.push(tag)
+  }
+
+  /** Its consumers are cancelled. */
+  quiet(): void {
+    this.#quiet = true
+    for (const tag of this.#untouched.splice(0)) this.#returns.add(tag)
+  }
+
   /** Settles when the broker was told everything. */
   async drain(): Promise<void> {
+    this.#returns.flushNow()
     this.#settlements.flushNow()
     this.#postponements.flushNow()
     while (this.#sending.size > 0) await Promise.all(this.#sending)
@@ -73,6 +91,11 @@ export class Session {
   #sendPostponed(items: readonly Postponed[]): void {
     const sent = this.lost ? undefined : this.channel.postpone?.(items)
     if (sent !== undefined) this.#track(sent, 'postpone', items.length)
+  }
+
+  #sendBack(tags: readonly DeliveryTag[]): void {
+    if (this.lost) return
+    this.#track(this.channel.reject(tags, { requeue: true, untouched: true }), 'requeue', tags.length)
   }
 
   #track(sent: Promise<void>, what: Settlement | 'postpone', count: number): void {

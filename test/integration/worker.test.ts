@@ -245,6 +245,26 @@ for (const kind of testBrokers) {
       assert.equal((await takeFrom(t, broker, 'celery')).headers['eta'] === null, false)
     })
 
+    test('what a stopping worker has not begun is with others before its running task ends', async (t) => {
+      const { app, worker, tasks, log, gate } = await setup(t, kind, {
+        concurrency: 1,
+        prefetchMultiplier: 4,
+      })
+      await worker.start()
+      const names = ['one', 'two', 'three']
+      for (const name of names) await tasks.gated.delay(name)
+      await eventually(() => log.length === 1 && worker.state.requests.size === 3)
+      const stopped = worker.stop('warm')
+      const second = new Worker(app, { pool: 'async', concurrency: 1, logger: silentLogger })
+      await second.start()
+      await eventually(() => log.length === 2)
+      gate.resolve('done')
+      await stopped
+      await eventually(() => log.length === 3)
+      assert.deepEqual(log, names)
+      await second.stop()
+    })
+
     test('a cold stop puts back what acknowledges late [6-089]', async (t) => {
       const { app, worker, tasks, log } = await setup(t, kind)
       await worker.start()

@@ -21,6 +21,7 @@ import type {
   PublishTicket,
   QueueDeclaration,
   QueueStatus,
+  RejectOptions,
 } from '../transport.ts'
 import type { Consumer } from './consumers.ts'
 import { Consumers } from './consumers.ts'
@@ -253,9 +254,10 @@ export class VirtualChannel implements Channel {
     return this.#held.settle(tags)
   }
 
-  reject(tags: readonly DeliveryTag[], options: { readonly requeue: boolean }): Promise<void> {
+  reject(tags: readonly DeliveryTag[], { requeue, untouched }: RejectOptions): Promise<void> {
     if (this.#state !== 'open') return Promise.reject(this.#refusal())
-    return options.requeue ? this.#held.requeue(tags) : this.#held.discard(tags)
+    if (!requeue) return this.#held.discard(tags)
+    return this.#held.requeue(tags, untouched ? 'front' : 'back')
   }
 
   close(): Promise<void> {

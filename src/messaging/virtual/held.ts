@@ -32,7 +32,7 @@ export class Held {
   readonly #held = new Map<DeliveryTag, VirtualDelivery>()
   readonly #settling: Batcher<VirtualDelivery>
   readonly #discarding: Batcher<VirtualDelivery>
-  readonly #requeuing: Batcher<VirtualDelivery>
+  readonly #requeuing: Readonly<Record<'front' | 'back', Batcher<VirtualDelivery>>>
   readonly #postponing: Batcher<VirtualDelivery>
   /** Of those that are being postponed. */
   readonly #until = new WeakMap<VirtualDelivery, number>()
@@ -48,7 +48,13 @@ export class Held {
     })
     const discard = options.store.discard?.bind(options.store)
     this.#discarding = discard ? new Batcher((batch) => this.#tell(batch, discard)) : this.#settling
-    this.#requeuing = new Batcher((batch) => this.#tell(batch, (taken) => this.#store.restore(taken, 'back')))
+    this.#requeuing = {
+      front: new Batcher((batch) => {
+        const inOrder = batch.toSorted((one, other) => one.tag - other.tag)
+        return this.#tell(inOrder, (taken) => this.#store.restore(taken, 'front'))
+      }),
+      back: new Batcher((batch) => this.#tell(batch, (taken) => this.#store.restore(taken, 'back'))),
+    }
     this.#postponing = new Batcher((batch) => this.#tell(batch, () => this.#postpone(batch)))
   }
 
@@ -89,7 +95,7 @@ export class Held {
   }
 
   /** Settles when they are back in their queues. Rejects with `ChannelError` for tags that are not held. */
-  requeue(tags: readonly DeliveryTag[]): Promise<void> {
+  requeue(tags: readonly DeliveryTag[], position: 'front' | 'back'): Promise<void> {
     let done: Promise<void> | undefined
     let unknown: DeliveryTag | undefined
     const local: VirtualDelivery[] = []
@@ -99,7 +105,7 @@ export class Held {
       else {
         this.#held.delete(tag)
         if (delivery.taken === undefined) local.push(delivery)
-        else done = this.#requeuing.add(delivery)
+        else done = this.#requeuing[position].add(delivery)
       }
     }
     if (local.length > 0) this.#options.redeliver(local)
@@ -128,7 +134,8 @@ export class Held {
   async drain(): Promise<void> {
     await this.#settling.drain()
     await this.#discarding.drain()
-    await this.#requeuing.drain()
+    await this.#requeuing.front.drain()
+    await this.#requeuing.back.drain()
     await this.#postponing.drain()
   }
 

@@ -18,6 +18,7 @@ import type {
   PublishTicket,
   QueueDeclaration,
   QueueStatus,
+  RejectOptions,
 } from '../../transport.ts'
 import { channelFailure, replyCode } from './broker-error.ts'
 import type { PrefetchScope } from './consumers.ts'
@@ -209,7 +210,7 @@ export class AmqpChannel implements Channel {
     return this.#settle('ack', tags)
   }
 
-  reject(tags: readonly DeliveryTag[], { requeue }: { readonly requeue: boolean }): Promise<void> {
+  reject(tags: readonly DeliveryTag[], { requeue }: RejectOptions): Promise<void> {
     return this.#settle(requeue ? 'requeue' : 'reject', tags)
   }
 

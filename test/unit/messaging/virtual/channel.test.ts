@@ -175,6 +175,23 @@ test('what is settled in one turn is settled at once', async () => {
   assert.deepEqual(store.of('restore'), [[[4], 'back']])
 })
 
+// What nobody has begun with is not put behind everything that came later, and keeps its order.
+test('what is requeued untouched is served next, as it was delivered', async () => {
+  const { store, channel } = await fixture()
+  const { deliveries } = await delivered(channel, 4)
+  const [a, b, c, d] = tagsOf(deliveries)
+  assert.ok(a && b && c && d)
+  await Promise.all([
+    channel.reject([c], { requeue: true, untouched: true }),
+    channel.reject([b], { requeue: true }),
+    channel.reject([d, a], { requeue: true, untouched: true }),
+  ])
+  assert.deepEqual(store.of('restore').toSorted(), [
+    [[1, 3, 4], 'front'],
+    [[2], 'back'],
+  ])
+})
+
 // An acknowledgement that failed can be made again, and closing gives back what is left.
 test('what could not be settled is still held', async () => {
   const { store, channel } = await fixture()
