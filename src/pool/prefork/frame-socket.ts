@@ -13,6 +13,8 @@ export class FrameSocket<Out, In> implements FrameLink<Out> {
   #outbox: Out[] = []
   #inbox: Buffer[] = []
   #buffered = 0
+  /** Bytes that must be there until there is anything to be read: large frames come in thousands of pieces. */
+  #wanted = HEADER_BYTES
 
   constructor(stream: Duplex, receive: (message: In) => void) {
     this.#stream = stream
@@ -25,8 +27,9 @@ export class FrameSocket<Out, In> implements FrameLink<Out> {
 
   flush(): void {
     if (this.#outbox.length === 0 || this.#stream.destroyed) return
-    const body = serialize(this.#outbox)
+    const messages = this.#outbox
     this.#outbox = []
+    const body = serialize(messages)
     const header = Buffer.allocUnsafe(HEADER_BYTES)
     header.writeUInt32LE(body.length)
     this.#stream.cork()
@@ -44,19 +47,22 @@ export class FrameSocket<Out, In> implements FrameLink<Out> {
   #read(chunk: Buffer, receive: (message: In) => void): void {
     this.#inbox.push(chunk)
     this.#buffered += chunk.length
-    let bytes = this.#inbox.length === 1 ? chunk : undefined
+    if (this.#buffered < this.#wanted) return
+    const bytes = this.#inbox.length === 1 ? chunk : Buffer.concat(this.#inbox)
     let offset = 0
-    while (this.#buffered - offset >= HEADER_BYTES) {
-      bytes ??= Buffer.concat(this.#inbox)
-      const length = bytes.readUInt32LE(offset)
-      if (bytes.length - offset - HEADER_BYTES < length) break
+    this.#wanted = HEADER_BYTES
+    while (bytes.length - offset >= HEADER_BYTES) {
       const start = offset + HEADER_BYTES
-      offset = start + length
-      for (const message of deserialize(bytes.subarray(start, offset)) as In[]) receive(message)
+      const end = start + bytes.readUInt32LE(offset)
+      if (bytes.length < end) {
+        this.#wanted = end - offset
+        break
+      }
+      offset = end
+      for (const message of deserialize(bytes.subarray(start, end)) as In[]) receive(message)
     }
-    if (offset === 0) return
-    const rest = bytes?.subarray(offset)
-    this.#inbox = rest === undefined || rest.length === 0 ? [] : [rest]
-    this.#buffered = rest?.length ?? 0
+    const rest = bytes.subarray(offset)
+    this.#inbox = rest.length === 0 ? [] : [rest]
+    this.#buffered = rest.length
   }
 }

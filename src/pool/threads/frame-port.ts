@@ -23,8 +23,9 @@ export class FramePort<Out, In> implements FrameLink<Out> {
 
   flush(): void {
     if (this.#outbox.length === 0) return
-    const frame = serialize(this.#outbox)
+    const messages = this.#outbox
     this.#outbox = []
+    const frame = serialize(messages)
     this.#port.postMessage(frame, frame.buffer instanceof ArrayBuffer ? [frame.buffer] : [])
   }
 }
