@@ -1,3 +1,5 @@
+import type { TimerHandle } from '../../util/clock.ts'
+import { systemClock } from '../../util/clock.ts'
 import type { RunnerSource } from '../pool.ts'
 import type { ChildBody, ChildExit, OpenChild, ToParent } from './frames.ts'
 
@@ -9,7 +11,19 @@ export interface ChildEvents {
   broken(id: string, message: string): void
   heavy(bytes: number): void
   crashed(error: unknown): void
+  /** It was told to stop, did not, and is killed. */
+  stayed(): void
   exited(exit: ChildExit): void
+}
+
+/** What a child may do. */
+export interface ChildLimits {
+  /** Jobs at once. */
+  readonly slots: number
+  /** Bytes of memory from which on it says `heavy`. */
+  readonly maxMemory: number | undefined
+  /** Milliseconds in which it must have left once it has nothing more to do. */
+  readonly leaveGrace: number
 }
 
 /**
@@ -30,25 +44,29 @@ export class ChildHandle {
   /** It gets no more jobs and ends when its last one has. */
   retiring = false
   serving = false
+  /** It was there to run jobs, at least for a moment. */
+  served = false
+  /** Its end will surprise nobody: it was killed, or of what it died was told. */
+  explained = false
+  readonly #leaveGrace: number
+  #patience: TimerHandle | undefined
 
-  /** @param limits jobs at once; bytes of memory from which on it says `heavy`. */
-  constructor(
-    open: OpenChild,
-    source: RunnerSource,
-    limits: { readonly slots: number; readonly maxMemory: number | undefined },
-    events: ChildEvents,
-  ) {
+  constructor(open: OpenChild, source: RunnerSource, limits: ChildLimits, events: ChildEvents) {
     this.#events = events
+    this.#leaveGrace = limits.leaveGrace
     this.#started.promise.catch(() => {
       // Whoever waits for `ready` hears of it; one that is given up before, nobody waits for.
     })
     this.#body = open({
       received: (message) => this.#receive(message),
-      crashed: (error) => events.crashed(error),
+      crashed: (error) => {
+        this.explained = true
+        events.crashed(error)
+      },
       exited: (exit) => {
         this.serving = false
-        const how = exit.signal ?? `exit code ${exit.exitCode}`
-        this.#started.reject(new Error(`a child of the pool ended while it started (${how})`))
+        this.#patience?.cancel()
+        this.#started.reject(new Error(`a child of the pool ended while it started (${howOf(exit)})`))
         this.#up.resolve()
         events.exited(exit)
       },
@@ -92,12 +110,22 @@ export class ChildHandle {
   retire(): void {
     if (this.retiring) return
     this.retiring = true
-    if (this.jobs.size === 0) this.#body.send(['stop'])
+    if (this.jobs.size === 0) this.#dismiss()
   }
 
   /** Ends the child now. */
   kill(): void {
+    this.explained = true
     this.#body.kill()
+  }
+
+  /** It has nothing more to do. What its jobs have left behind, or its closing, may keep it from leaving. */
+  #dismiss(): void {
+    this.#body.send(['stop'])
+    this.#patience = systemClock.setTimeout(() => {
+      this.#events.stayed()
+      this.kill()
+    }, this.#leaveGrace)
   }
 
   #receive(message: ToParent): void {
@@ -108,6 +136,7 @@ export class ChildHandle {
         break
       case 'ready':
         this.serving = true
+        this.served = true
         this.#started.resolve()
         break
       case 'failed': {
@@ -144,6 +173,11 @@ export class ChildHandle {
 
   #left(id: string): void {
     this.jobs.delete(id)
-    if (this.retiring && this.jobs.size === 0) this.#body.send(['stop'])
+    if (this.retiring && this.jobs.size === 0) this.#dismiss()
   }
+}
+
+/** How a child ended, for people. */
+export function howOf({ exitCode, signal }: ChildExit): string {
+  return signal ?? `exit code ${exitCode}`
 }

@@ -11,7 +11,7 @@ import type {
   PoolRunOptions,
   RunnerSource,
 } from '../pool.ts'
-import { ChildHandle } from './child-handle.ts'
+import { ChildHandle, howOf } from './child-handle.ts'
 import { isPoolChild } from './entry.ts'
 import type { ChildExit, OpenChild } from './frames.ts'
 import { Pace } from './pace.ts'
@@ -33,6 +33,8 @@ export interface ChildPoolOptions {
   readonly aliveTimeout?: number
   /** Milliseconds between asking a job to end and killing its child. Default 500. */
   readonly killGrace?: number
+  /** Milliseconds that a child which has nothing more to do may take to close and leave until it is killed. Default 10,000. */
+  readonly leaveGrace?: number
   /** Told when a child could not be replaced or a runner misbehaved. */
   readonly warn?: (message: string) => void
 }
@@ -47,6 +49,7 @@ export interface ChildPoolKind {
 
 const RESPAWN_DELAY_MS = 1000
 const ALIVE_TIMEOUT_MS = 4000
+const LEAVE_GRACE_MS = 10_000
 /** Jobs that may wait in a child behind short ones. */
 const LOOK_AHEAD = 16
 
@@ -71,6 +74,7 @@ export class ChildPool implements Pool {
   readonly #maxMemoryPerChild: number | undefined
   readonly #aliveTimeout: number
   readonly #killGrace: number
+  readonly #leaveGrace: number
   readonly #warn: (message: string) => void
   #processes: number
   #source: RunnerSource | undefined
@@ -93,6 +97,7 @@ export class ChildPool implements Pool {
     this.#maxMemoryPerChild = options.maxMemoryPerChild && options.maxMemoryPerChild * 1024
     this.#aliveTimeout = options.aliveTimeout ?? ALIVE_TIMEOUT_MS
     this.#killGrace = options.killGrace ?? 500
+    this.#leaveGrace = options.leaveGrace ?? LEAVE_GRACE_MS
     this.#warn = options.warn ?? ((): void => {})
   }
 
@@ -137,7 +142,8 @@ export class ChildPool implements Pool {
         timer: undefined,
       }
       if (this.#stopping) return resolve({ kind: 'terminated', signal: 'SIGTERM' })
-      const child = this.#childWithRoom(entry)
+      // Behind those that wait, though there may be room: one of them may need a child for itself.
+      const child = this.#waiting.size > 0 ? undefined : this.#childWithRoom(entry)
       if (child === undefined) this.#waiting.set(job.id, entry)
       else this.#handOver(entry, child)
     })
@@ -179,10 +185,12 @@ export class ChildPool implements Pool {
 
   /** The old children end when their jobs have; when the new ones cannot start, they stay. */
   async restart(): Promise<void> {
-    const old = [...this.#children].filter((child) => !child.retiring)
-    await Promise.all(old.map(() => this.#raise()))
-    for (const child of old) child.retire()
+    const old = new Set([...this.#children].filter((child) => !child.retiring))
+    const raised = await Promise.allSettled([...old].map(() => this.#raise()))
+    const failed = raised.find(({ status }) => status === 'rejected')
+    for (const child of this.#children) if (old.has(child) === (failed === undefined)) child.retire()
     this.#fill()
+    if (failed?.status === 'rejected') throw failed.reason
   }
 
   info(): PoolInfo {
@@ -219,8 +227,8 @@ export class ChildPool implements Pool {
   }
 
   /**
-   * Ends a job by force: asks, then kills its process after `grace` milliseconds. One that waits in its process is only
-   * asked for: the process may be busy with another job, which is not to be killed for it.
+   * Ends a job by force: asks, then kills its process after `grace` milliseconds. One that is not known to have started is
+   * asked for: a process that does not answer is killed unless it is busy with another job that is known to run.
    */
   #end(entry: Entry, outcome: PoolOutcome, reason: 'terminate' | 'shutdown', grace: number): void {
     if (entry.ending !== undefined) return
@@ -232,6 +240,14 @@ export class ChildPool implements Pool {
       else entry.timer = systemClock.setTimeout(() => entry.child?.kill(), grace)
     }
     if (entry.started) entry.kill()
+    else entry.timer = systemClock.setTimeout(() => this.#killSilent(entry.child), this.#killGrace)
+  }
+
+  /** It is blocked, perhaps by a job that was thought to be short, so that it did not say that it starts it. */
+  #killSilent(child: ChildHandle | undefined): void {
+    if (child === undefined) return
+    const running = [...child.jobs].map((id) => this.#running.get(id))
+    if (!running.some((entry) => entry?.started === true && entry.slow)) child.kill()
   }
 
   /** A child with a free slot, else one whose jobs are all so short that another may wait there. */
@@ -266,8 +282,10 @@ export class ChildPool implements Pool {
     entry.withdrawn = false
     entry.accepted?.(child.pid)
     const { timeLimit } = entry.job
-    if (entry.kill !== undefined) entry.kill()
-    else if (timeLimit !== undefined) {
+    if (entry.kill !== undefined) {
+      entry.timer?.cancel()
+      entry.kill()
+    } else if (timeLimit !== undefined) {
       const outcome: PoolOutcome = { kind: 'timeout', limit: timeLimit }
       entry.timer?.cancel()
       entry.timer = systemClock.setTimeout(() => this.#end(entry, outcome, 'terminate', 0), timeLimit)
@@ -310,7 +328,11 @@ export class ChildPool implements Pool {
     if (source === undefined)
       throw new Error('ChildPool.run: the pool was not started; await pool.start() first')
     source.beforeChild?.(this)
-    const limits = { slots: this.#perProcess, maxMemory: this.#maxMemoryPerChild }
+    const limits = {
+      slots: this.#perProcess,
+      maxMemory: this.#maxMemoryPerChild,
+      leaveGrace: this.#leaveGrace,
+    }
     const child: ChildHandle = new ChildHandle(this.#kind.open, source, limits, {
       accepted: (id) => this.#accepted(id, child),
       done: (id, value, milliseconds) => {
@@ -332,6 +354,11 @@ export class ChildPool implements Pool {
       },
       crashed: (error) => {
         this.#warn(`${child.name} died: ${error instanceof Error ? (error.stack ?? error.message) : error}`)
+      },
+      stayed: () => {
+        this.#warn(
+          `${child.name} was told to stop and has not for ${this.#leaveGrace / 1000} s: it is killed`,
+        )
       },
       exited: (exit) => this.#exited(child, exit),
     })
@@ -376,6 +403,9 @@ export class ChildPool implements Pool {
 
   #exited(child: ChildHandle, exit: ChildExit): void {
     this.#children.delete(child)
+    const { explained, retiring, served } = child
+    if (served && !explained && !retiring) this.#warn(`${child.name} has ended unexpectedly (${howOf(exit)})`)
+    const didNothing = child.completed === 0 && child.jobs.size === 0
     for (const id of child.jobs) {
       const entry = this.#running.get(id)
       if (entry === undefined) continue
@@ -388,21 +418,30 @@ export class ChildPool implements Pool {
       }
     }
     this.#quiet?.()
-    void this.#replenish()
+    // Of one that could not start whoever started it hears.
+    if (!served) return
+    if (didNothing && !retiring && !explained) this.#replenishLater()
+    else void this.#replenish()
+  }
+
+  /** What cannot start, or ends as soon as it has, is not to be started over and over. */
+  #replenishLater(): void {
+    if (this.#stopping) return
+    this.#respawn ??= setTimeout(() => {
+      this.#respawn = undefined
+      void this.#replenish()
+    }, RESPAWN_DELAY_MS)
   }
 
   /** Starts children until there are enough; one that cannot start is tried again after a pause. */
   async #replenish(): Promise<void> {
     const missing = this.#processes - [...this.#children].filter((child) => !child.retiring).length
-    if (this.#stopping || missing <= 0 || this.#respawn?.hasRef()) return
+    if (this.#stopping || missing <= 0 || this.#respawn !== undefined) return
     try {
       await Promise.all(Array.from({ length: missing }, () => this.#raise()))
     } catch (error) {
       this.#warn(`a child could not start: ${error instanceof Error ? error.message : String(error)}`)
-      this.#respawn = setTimeout(() => {
-        this.#respawn = undefined
-        void this.#replenish()
-      }, RESPAWN_DELAY_MS)
+      this.#replenishLater()
     }
   }
 
