@@ -271,3 +271,16 @@ test('prefork: jobs that wait a little all run, whatever comes meanwhile', async
   await Promise.all(lanes)
   assert.equal(pool.info().running, 0)
 })
+
+for (const mode of ['terminated', 'stopped'] as const) {
+  test(`prefork: a job that blocks its process although it was thought to be short can be ${mode}`, async (t) => {
+    const pool = await warmPool(t, 1)
+    const spins = pool.run(plain('spins', { do: 'spin' }))
+    if (mode === 'terminated') {
+      const next = pool.run(plain('next', { do: 'echo', value: 1 }))
+      pool.terminate('spins', 'SIGTERM')
+      assert.equal((await next).kind, 'returned')
+    } else await pool.stop({ graceful: false })
+    assert.deepEqual(await spins, { kind: 'terminated', signal: 'SIGTERM' })
+  })
+}
