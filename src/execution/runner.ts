@@ -4,6 +4,7 @@ import { isRecord } from '../util/is-record.ts'
 import type { TaskJob } from './job.ts'
 import type { TaskOutcome } from './outcome.ts'
 import type { ExecutionHost } from './ports.ts'
+import { hearStrayRejections } from './stray-rejections.ts'
 import { Tracer } from './tracer.ts'
 
 /** How to make a runner. */
@@ -12,12 +13,19 @@ export interface TaskRunnerOptions {
   readonly close?: () => Promise<void>
 }
 
-/** Makes the runner of this process. */
+/** Makes the runner of this process. Until it is closed, promises that its tasks forget do not end the process. */
 export function createTaskRunner(host: ExecutionHost, { close }: TaskRunnerOptions = {}): Runner {
   const tracer = new Tracer(host)
+  const endHearing = hearStrayRejections()
   return {
     run: (data, context) => (isTaskJob(data) ? tracer.run(data, context) : Promise.resolve(NO_JOB)),
-    close: () => close?.() ?? Promise.resolve(),
+    close: async () => {
+      try {
+        await close?.()
+      } finally {
+        endHearing()
+      }
+    },
   }
 }
 

@@ -10,7 +10,7 @@
  */
 import { EncodeError, type Reject, type Retry } from '../errors.ts'
 import type { AbortReason, RunContext } from '../pool/pool.ts'
-import { describeException, tripleRepr } from '../protocol/exception-info.ts'
+import { describeException, errorMessage, tripleRepr } from '../protocol/exception-info.ts'
 import { FAILURE, IGNORED, REJECTED, RETRY, STARTED, SUCCESS } from '../protocol/states.ts'
 import type { TaskSelf } from '../task/context.ts'
 import type { RegisteredTask, TaskHandlers, TaskOutcomeInfo } from '../task/ports.ts'
@@ -246,7 +246,7 @@ export class TaskRun {
     const error = reason.cause === undefined ? 'None' : tripleRepr(failure.triple)
     const outcome = {
       kind: 'retried',
-      reason: reason.message,
+      reason: errorMessage(reason),
       error,
       traceback: traceback ?? '',
     } as const
@@ -337,6 +337,6 @@ function ended(outcome: TaskOutcome, state: string): Ending {
 }
 
 function rejected(reason: Reject): Ending {
-  const outcome = { kind: 'rejected', requeue: reason.requeue, reason: reason.message } as const
+  const outcome = { kind: 'rejected', requeue: reason.requeue, reason: errorMessage(reason) } as const
   return { outcome, state: REJECTED, value: reason, traceback: undefined }
 }

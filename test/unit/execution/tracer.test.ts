@@ -8,6 +8,7 @@ import {
   Ignore,
   OperationalError,
   Reject,
+  Retry,
   SecurityError,
 } from '../../../src/errors.ts'
 import type { TaskJob } from '../../../src/execution/job.ts'
@@ -464,6 +465,19 @@ suite('a task that is tried again', () => {
 })
 
 suite('a task that says something to its worker [2-169]', () => {
+  for (const Predicate of [Reject, Retry]) {
+    test(`${Predicate.name} with a message that is no text: the outcome can go to another process all the same`, async () => {
+      const host = new RecordingHost()
+      host.task('t', () => {
+        throw Object.assign(new Predicate('odd'), { message: () => 1 })
+      })
+      const outcome = await run(host, jobOf('t'))
+      assert.deepEqual(structuredClone(outcome), outcome)
+      assert.ok(outcome.kind === 'rejected' || outcome.kind === 'retried')
+      assert.equal(outcome.reason, '<function message>')
+    })
+  }
+
   for (const [thrown, expected] of [
     [new Ignore('no'), { kind: 'ignored' }],
     [new Reject('not mine'), { kind: 'rejected', requeue: false, reason: 'not mine' }],
