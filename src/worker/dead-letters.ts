@@ -100,8 +100,8 @@ export class DeadLetters {
 
   /** Puts a copy that knows the number of `losses` into the queue of a message. Answers whether that worked. */
   async sendBack(delivery: Delivery, session: Session, losses: number): Promise<boolean> {
-    const { properties, body, headers, queue } = delivery
-    const copy = { properties, body, headers: { ...headers, [LOSSES_HEADER]: losses } }
+    const { properties, body, queue } = delivery
+    const copy = { properties, body, headers: { ...freshHeaders(delivery), [LOSSES_HEADER]: losses } }
     try {
       await session.channel.publish(copy, { exchange: '', routingKey: queue })
       return true
@@ -133,6 +133,12 @@ function copyOf(delivery: Delivery, death: Death): OutgoingMessage {
   return {
     body: delivery.body,
     properties: { ...properties, deliveryMode: 2 },
-    headers: { ...delivery.headers, [DEATH_HEADER]: death },
+    headers: { ...freshHeaders(delivery), [DEATH_HEADER]: death },
   }
+}
+
+/** The copy has not been delivered before: virtual brokers keep that in a header, as kombu does. */
+function freshHeaders({ headers }: Delivery): Delivery['headers'] {
+  const { redelivered: _, ...others } = headers
+  return others
 }

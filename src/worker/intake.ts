@@ -42,6 +42,7 @@ export class Intake {
     }
     const { subject } = reading
     const { headers } = subject.job
+    if (!delivery.redelivered) state.deliveredAnew(headers)
     const answered =
       delivery.redelivered &&
       state.answerRedelivery(requestKey(headers), delivery.tag, session, (request) =>

@@ -106,6 +106,11 @@ export class Request {
     return requestKey(this.subject.job.headers)
   }
 
+  /** Identifies this request among all that there were in this process. */
+  get serial(): string {
+    return this.#jobId
+  }
+
   /** Its task runs now. */
   get running(): boolean {
     return this.#phase === 'running'

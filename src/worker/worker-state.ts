@@ -1,5 +1,5 @@
 import type { DeliveryTag } from '../messaging/message.ts'
-import type { Request } from './request.ts'
+import { type Request, requestKey } from './request.ts'
 import type { Session } from './session.ts'
 import type { Settlement } from './settlement.ts'
 
@@ -8,9 +8,14 @@ const MOST_VERDICTS = 10_000
 /** Verdicts whose word may still be on its way; more than that are hardly in flight at once. */
 const MOST_SENT = 2_000
 
-interface SentVerdict {
+interface Verdict {
   readonly key: string
-  readonly verdict: Settlement
+  /** `Request.serial` of whom it is about. */
+  readonly serial: string
+  readonly settlement: Settlement
+}
+
+interface SentVerdict extends Verdict {
   readonly session: Session
 }
 
@@ -21,7 +26,7 @@ interface SentVerdict {
 export class WorkerState {
   readonly #requests = new Set<Request>()
   readonly #orphans = new Map<string, Request>()
-  readonly #verdicts = new Map<string, Settlement>()
+  readonly #verdicts = new Map<string, Verdict>()
   /** The last verdicts that were sent, in a ring: a broker that is lost may not have got them. */
   readonly #sent: SentVerdict[] = []
   #nextSent = 0
@@ -57,20 +62,29 @@ export class WorkerState {
     if (request.startedAt !== undefined) {
       this.totals.set(request.name, (this.totals.get(request.name) ?? 0) + 1)
     }
-    if (request.orphaned && request.verdict !== undefined) this.#remember(request.key, request.verdict)
-    if (this.#orphans.get(request.key) === request) this.#orphans.delete(request.key)
+    const { key, serial, verdict: settlement } = request
+    if (request.orphaned && settlement !== undefined) this.#remember({ key, serial, settlement })
+    if (this.#orphans.get(key) === request) this.#orphans.delete(key)
     if (this.#requests.size === 0) this.#idle?.()
   }
 
   /** A verdict was sent. Nobody says whether the broker gets it. */
-  sent(key: string, verdict: Settlement, session: Session): void {
-    this.#sent[this.#nextSent] = { key, verdict, session }
+  sent({ key, serial }: Pick<Request, 'key' | 'serial'>, settlement: Settlement, session: Session): void {
+    this.#sent[this.#nextSent] = { key, serial, settlement, session }
     this.#nextSent = (this.#nextSent + 1) % MOST_SENT
+  }
+
+  /**
+   * A message came for the first time: what was decided before on one that looks the same does not hold for it. A task
+   * that was replaced, lost with its process or sent again by hand has the same id and the same number of retries.
+   */
+  deliveredAnew(headers: Parameters<typeof requestKey>[0]): void {
+    if (this.#verdicts.size > 0) this.#verdicts.delete(requestKey(headers))
   }
 
   /** A session is gone: what has not started is forgotten, what runs or has run awaits its second delivery. */
   sessionLost(lost: Session): void {
-    for (const { key, verdict, session } of this.#sent) if (session === lost) this.#remember(key, verdict)
+    this.#rememberSent(lost)
     for (const request of this.#requests) {
       if (!request.orphaned) continue
       this.#orphans.set(request.key, request)
@@ -98,10 +112,21 @@ export class WorkerState {
     const verdict = this.#verdicts.get(key)
     if (verdict === undefined) return false
     this.#verdicts.delete(key)
-    session.settle(tag, verdict)
+    session.settle(tag, verdict.settlement)
     // This word, too, may be lost with its session.
-    this.sent(key, verdict, session)
+    this.sent(verdict, verdict.settlement, session)
     return true
+  }
+
+  /** The verdicts that the broker may not have got, but none on a message that has come again since. */
+  #rememberSent(lost: Session): void {
+    const present = new Map([...this.#requests].map(({ key, serial }) => [key, serial]))
+    for (let age = this.#sent.length; age > 0; age -= 1) {
+      const sent = this.#sent[(this.#nextSent - age + this.#sent.length) % this.#sent.length]
+      if (sent?.session !== lost) continue
+      const now = present.get(sent.key)
+      if (now === undefined || now === sent.serial) this.#remember(sent)
+    }
   }
 
   /** Settles when there is no request left. */
@@ -113,9 +138,11 @@ export class WorkerState {
     }
   }
 
-  #remember(key: string, verdict: Settlement): void {
-    if (verdict === 'requeue') return
-    this.#verdicts.set(key, verdict)
+  #remember({ key, serial, settlement }: Verdict): void {
+    this.#verdicts.delete(key)
+    // It comes again because it is to.
+    if (settlement === 'requeue') return
+    this.#verdicts.set(key, { key, serial, settlement })
     if (this.#verdicts.size > MOST_VERDICTS) {
       for (const oldest of this.#verdicts.keys()) {
         this.#verdicts.delete(oldest)

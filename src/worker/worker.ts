@@ -417,7 +417,7 @@ export class Worker {
         state.held -= 1
         this.#consumer?.applyPrefetch()
       },
-      settled: (request, settlement, session) => state.sent(request.key, settlement, session),
+      settled: (request, settlement, session) => state.sent(request, settlement, session),
       ended: (request) => {
         state.leave(request)
         this.#consumer?.applyPrefetch()

@@ -1,0 +1,160 @@
+/** Which of the messages that come a second time are known already. */
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import type { Delivery } from '../../../src/messaging/message.ts'
+import { JsonSerializer } from '../../../src/messaging/serialization/json.ts'
+import { AsyncPool } from '../../../src/pool/async-pool.ts'
+import type { Runner } from '../../../src/pool/pool.ts'
+import { createTaskTemplate, encodeTaskMessage } from '../../../src/protocol/task-message.ts'
+import { HeapTimer } from '../../../src/util/heap-timer.ts'
+import { silentLogger } from '../../../src/util/logger.ts'
+import { DeadLetters } from '../../../src/worker/dead-letters.ts'
+import { Intake } from '../../../src/worker/intake.ts'
+import { Revokes } from '../../../src/worker/revokes.ts'
+import { Session } from '../../../src/worker/session.ts'
+import { TaskObservers } from '../../../src/worker/task-observer.ts'
+import { WorkerState } from '../../../src/worker/worker-state.ts'
+import { createTestApp } from '../app/test-app.ts'
+import { RecordingChannel } from '../messaging/recording-channel.ts'
+import { memoryConnection } from './memory-connection.ts'
+
+/** A worker in pieces with one place for tasks, which end when the test lets them. */
+async function setUp(t: TestContext) {
+  const app = createTestApp({ taskDefaultRateLimit: 0 })
+  app.task('t.early', () => 1)
+  app.task('t.late', { acksLate: true }, () => 1)
+  const ran: string[] = []
+  const ends: ((outcome: unknown) => void)[] = []
+  const runner: Runner = {
+    run: (data) => {
+      ran.push(Object(data).headers.id)
+      return new Promise((resolve) => ends.push(resolve))
+    },
+    close: () => Promise.resolve(),
+  }
+  const pool = new AsyncPool({ size: 1 })
+  await pool.start({ module: '', init: undefined, create: () => Promise.resolve(runner) })
+  const state = new WorkerState()
+  const host = {
+    pool,
+    timer: new HeapTimer(),
+    rateLimits: undefined,
+    observers: new TaskObservers(),
+    deadLetters: new DeadLetters({ queue: undefined, hostname: 'w1@h', logger: silentLogger }),
+    recorder: { fail: () => Promise.resolve(), revoke: () => Promise.resolve() },
+    revokes: new Revokes({ environment: {} }),
+    maxDeliveries: undefined,
+    stopping: false,
+    entered: state.enter.bind(state),
+    held: () => undefined,
+    released: () => undefined,
+    ended: state.leave.bind(state),
+    settled: state.sent.bind(state),
+    recordingFailed: () => undefined,
+  }
+  const strategy = {
+    tasks: app.tasks,
+    hostname: 'w1@h',
+    decode: () => assert.fail('not of protocol 1'),
+    naiveOffset: app.timezone,
+    wantRepr: () => false,
+    timeLimits: new Map(),
+    timeLimit: undefined,
+    softTimeLimit: undefined,
+  }
+  const intake = new Intake({ host, strategy, state, logger: silentLogger })
+  const connection = await memoryConnection(t)
+  let session = new Session(connection, new RecordingChannel(), silentLogger)
+  return {
+    ran,
+    state,
+    take: (delivery: Delivery) => intake.take(delivery, session),
+    /** What runs ends so. */
+    end: async (outcome: object = { kind: 'ignored' }) => {
+      ends.shift()?.(outcome)
+      await new Promise((resolve) => setImmediate(resolve))
+    },
+    /** The connection is lost, and there is another. */
+    reconnect: async () => {
+      session.lost = true
+      state.sessionLost(session)
+      session = new Session(connection, new RecordingChannel(), silentLogger)
+      await new Promise((resolve) => setImmediate(resolve))
+    },
+  }
+}
+
+const json = new JsonSerializer()
+let tags = 0
+
+function deliveryOf(task: string, id: string, redelivered = false): Delivery {
+  const data = { id, args: [], kwargs: {}, argsrepr: '()', kwargsrepr: '{}' }
+  const { headers, body } = encodeTaskMessage(createTaskTemplate({ task, origin: 'gen1@h' }), data)
+  const properties = { contentType: 'application/json', contentEncoding: 'utf-8' }
+  const place = { tag: ++tags, queue: 'celery', exchange: '', routingKey: 'celery' }
+  return { ...place, redelivered, properties, headers, body: json.encode(body) }
+}
+
+test('a message whose acknowledgement may be lost with its connection does not run again', async (t) => {
+  for (const task of ['t.early', 't.late']) {
+    const { ran, take, end, reconnect, state } = await setUp(t)
+    take(deliveryOf(task, 'one'))
+    await end()
+    await reconnect()
+    take(deliveryOf(task, 'one', true))
+    assert.deepEqual([ran, state.requests.size], [['one'], 0])
+  }
+})
+
+test('one that is acknowledged early and still runs does not run again', async (t) => {
+  const { ran, take, end, reconnect } = await setUp(t)
+  take(deliveryOf('t.early', 'one'))
+  for (let times = 0; times < 3; times += 1) {
+    await reconnect()
+    take(deliveryOf('t.early', 'one', true))
+  }
+  await end()
+  assert.deepEqual(ran, ['one'])
+})
+
+test('a second message of the same id runs, though the first was acknowledged before the connection was lost', async (t) => {
+  const { ran, take, end, reconnect } = await setUp(t)
+  take(deliveryOf('t.late', 'one'))
+  take(deliveryOf('t.late', 'other'))
+  // It was replaced by itself: the new message waits behind the other one.
+  await end()
+  take(deliveryOf('t.late', 'one'))
+  await reconnect()
+  take(deliveryOf('t.late', 'other', true))
+  take(deliveryOf('t.late', 'one', true))
+  await end()
+  await end()
+  assert.deepEqual(ran, ['one', 'other', 'one'])
+})
+
+test('also when it comes on the next connection, and that one is lost, too', async (t) => {
+  const { ran, take, end, reconnect } = await setUp(t)
+  take(deliveryOf('t.late', 'one'))
+  await end()
+  await reconnect()
+  take(deliveryOf('t.late', 'other'))
+  take(deliveryOf('t.late', 'one'))
+  await reconnect()
+  take(deliveryOf('t.late', 'other', true))
+  take(deliveryOf('t.late', 'one', true))
+  await end()
+  await end()
+  assert.deepEqual(ran, ['one', 'other', 'one'])
+})
+
+test('what was put back runs when it comes again', async (t) => {
+  const { ran, take, end, reconnect } = await setUp(t)
+  take(deliveryOf('t.late', 'one'))
+  await end()
+  take(deliveryOf('t.late', 'one'))
+  await end({ kind: 'rejected', requeue: true, reason: 'later' })
+  await reconnect()
+  take(deliveryOf('t.late', 'one', true))
+  await end()
+  assert.deepEqual(ran, ['one', 'one', 'one'])
+})
