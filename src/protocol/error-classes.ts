@@ -76,6 +76,11 @@ export function wireClassOf(errorClass: unknown): WireClass | undefined {
   return WIRE_BY_CLASS.get(errorClass)
 }
 
+/** Whether a class is one of JavaScript itself. */
+export function isNativeClass(errorClass: unknown): boolean {
+  return NATIVE.has(errorClass)
+}
+
 /** The module of an error that JavaScript itself or a user's class named so. */
 export function moduleOfName(type: string): string {
   return SHARED_WITH_PYTHON.has(type) ? 'builtins' : JAVASCRIPT
@@ -86,7 +91,10 @@ export function builtinClass(wire: WireClass): ErrorClass | undefined {
   return CLASS_BY_WIRE.get(nameOf(wire))
 }
 
-const SHARED_WITH_PYTHON: ReadonlySet<string> = new Set(['TypeError', 'SyntaxError'])
+const WITH_PYTHON = { TypeError, SyntaxError }
+const SHARED_WITH_PYTHON: ReadonlySet<string> = new Set(Object.keys(WITH_PYTHON))
+const JAVASCRIPT_ONLY = { Error, RangeError, ReferenceError, EvalError, URIError }
+const NATIVE: ReadonlySet<unknown> = new Set<unknown>(Object.values({ ...WITH_PYTHON, ...JAVASCRIPT_ONLY }))
 
 const BUILT_IN: readonly (readonly [module: string, classes: Readonly<Record<string, ErrorClass>>])[] = [
   [
@@ -136,15 +144,11 @@ const BUILT_IN: readonly (readonly [module: string, classes: Readonly<Record<str
     },
   ],
   ['amqp.exceptions', { ConnectionError: errors.ConnectionError, ChannelError: errors.ChannelError }],
-  ['builtins', { TypeError, SyntaxError }],
+  ['builtins', WITH_PYTHON],
   [
     JAVASCRIPT,
     {
-      Error,
-      RangeError,
-      ReferenceError,
-      EvalError,
-      URIError,
+      ...JAVASCRIPT_ONLY,
       InvalidArguments: errors.InvalidArguments,
       BackendNotConfigured: errors.BackendNotConfigured,
       PublishError: errors.PublishError,

@@ -9,7 +9,7 @@ import { isRecord } from '../util/is-record.ts'
 import { pythonString } from '../util/python-string.ts'
 import { repr } from '../util/repr.ts'
 import type { ErrorClasses, WireClass } from './error-classes.ts'
-import { builtinClass, JAVASCRIPT, moduleOfName, wireClassOf } from './error-classes.ts'
+import { builtinClass, isNativeClass, JAVASCRIPT, moduleOfName, wireClassOf } from './error-classes.ts'
 import type { ExceptionTriple } from './result-meta.ts'
 
 /** Longer messages are cut: they are stored, sent in events and logged. */
@@ -28,13 +28,13 @@ export function describeException(thrown: unknown, classes?: ErrorClasses): Exce
     return triple({ type: 'Error', module: JAVASCRIPT }, message === '' ? [] : [cleanText(message)])
   }
   if (thrown instanceof RemoteError) {
-    return triple({ type: thrown.name, module: thrown.module }, thrown.args.map(plain))
+    return triple({ type: thrown.name, module: thrown.module }, thrown.args.map(sendable))
   }
   const errorClass = peek(thrown, 'constructor')
   const registered = classes?.ofClass(errorClass)
   const args = registered?.toArgs === undefined ? undefined : attempt(registered.toArgs, thrown)
-  const wire = registered?.wire ?? wireClassOf(errorClass) ?? userClass(thrown, errorClass)
-  return triple(wire, Array.isArray(args) ? args.map(plain) : messageArgs(thrown))
+  const wire = registered?.wire ?? builtinWire(thrown, errorClass) ?? userClass(thrown, errorClass)
+  return triple(wire, Array.isArray(args) ? args.map(sendable) : messageArgs(thrown))
 }
 
 /**
@@ -54,7 +54,9 @@ export function readException(value: unknown, classes?: ErrorClasses): Error {
   }
   const { exc_type: type, exc_module: module, exc_message: message } = value
   const wire = { type: type.slice(0, MAX_NAME), module: typeof module === 'string' ? module : 'builtins' }
-  const args = (Array.isArray(message) ? message : isAbsent(message) ? [] : [message]).map(plain)
+  const args = (Array.isArray(message) ? message : isAbsent(message) ? [] : [message]).map((arg) =>
+    plain(arg),
+  )
   return makeError(wire, args, classes)
 }
 
@@ -88,11 +90,22 @@ function makeError(wire: WireClass, args: readonly unknown[], classes: ErrorClas
 
 /** Celery wraps what pickle cannot take, whatever the serializer: `[module, class name, arguments, text]`. */
 function unwrap([module, type, args]: readonly unknown[]): Error {
-  return new RemoteError(String(type), String(module), Array.isArray(args) ? args.map(plain) : [])
+  return new RemoteError(
+    String(type),
+    String(module),
+    Array.isArray(args) ? args.map((arg) => plain(arg)) : [],
+  )
 }
 
 function triple({ type, module }: WireClass, args: readonly unknown[]): ExceptionTriple {
   return { exc_type: type, exc_message: args, exc_module: module }
+}
+
+/** The name of a built-in class; undefined for one of JavaScript's whose error was given a name of its own. */
+function builtinWire(error: object, errorClass: unknown): WireClass | undefined {
+  const wire = wireClassOf(errorClass)
+  if (wire === undefined || !isNativeClass(errorClass)) return wire
+  return errorName(error, errorClass) === wire.type ? wire : undefined
 }
 
 function userClass(error: object, errorClass: unknown): WireClass {
@@ -148,11 +161,22 @@ function cleanText(text: string): string {
   return cut.toWellFormed()
 }
 
-/** An argument as plain data; what is none becomes a text. Celery: `ensure_serializable`. */
-function plain(value: unknown): unknown {
+/**
+ * An argument as it is sent: what is no data becomes a text. What only some serializers refuse stays; whoever knows the
+ * serializer makes a text of that (`backends/sendable-errors.ts`). Celery: `ensure_serializable`.
+ */
+function sendable(value: unknown): unknown {
+  if (value === undefined) return null
+  if (typeof value === 'bigint') return value
+  return plain(value, (_, item: unknown) => (typeof item === 'bigint' ? Number(item) : item))
+}
+
+/** An argument as plain data; what is none becomes a text. */
+function plain(value: unknown, replacer?: (key: string, item: unknown) => unknown): unknown {
   if (typeof value === 'string') return cleanText(value)
   if (value === null || typeof value === 'boolean' || typeof value === 'number') return value
-  const text = typeof value === 'object' ? attempt(() => JSON.stringify(value), undefined) : undefined
+  const text =
+    typeof value === 'object' ? attempt(() => JSON.stringify(value, replacer), undefined) : undefined
   return text === undefined ? show(value) : value
 }
 

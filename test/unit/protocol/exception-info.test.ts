@@ -15,6 +15,11 @@ class PaymentError extends Error {
 
 class PaymentErrorOfText extends Error {}
 
+function named(error: Error, name: string): Error {
+  error.name = name
+  return error
+}
+
 suite('an error is stored as name, arguments and module of its class [4-039 2-190]', () => {
   class Named extends Error {
     override readonly name = 'app.Named'
@@ -27,6 +32,14 @@ suite('an error is stored as name, arguments and module of its class [4-039 2-19
     ['of another realm', runInNewContext("new TypeError('t')"), 'TypeError', ['t'], 'builtins'],
     ['a class of the user', new PaymentError(3, 'no'), 'PaymentError', ['no'], 'javascript'],
     ['one that names itself', new Named('n'), 'app.Named', ['n'], 'javascript'],
+    ['one that was given a name', named(new Error('n'), 'Conflict'), 'Conflict', ['n'], 'javascript'],
+    [
+      'one that was given one of Python’s',
+      named(new Error('n'), 'TypeError'),
+      'TypeError',
+      ['n'],
+      'builtins',
+    ],
     ['one of Celery', new errors.NotRegistered('t'), 'NotRegistered', ['t'], 'celery.exceptions'],
     [
       'one of billiard',
@@ -172,6 +185,13 @@ suite('registered classes', () => {
     const back = readException(triple, own)
     assert.ok(back instanceof PaymentError)
     assert.equal(back.amount, 3)
+  })
+
+  test('send whole numbers of any size, and nothing as null', () => {
+    const own = new ErrorClasses()
+    own.register(PaymentErrorOfText, { toArgs: () => [2n ** 70n, { of: 2n ** 60n }, undefined] })
+    const { exc_message: args } = describeException(new PaymentErrorOfText('no'), own)
+    assert.deepEqual(args, [2n ** 70n, { of: 2n ** 60n }, null])
   })
 
   test('whose own code fails, do no harm', () => {
