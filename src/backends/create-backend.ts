@@ -1,6 +1,7 @@
 import { ImproperlyConfigured } from '../errors.ts'
 import type { Backend, BackendOptions } from './backend.ts'
 import { backendUrl } from './backend-names.ts'
+import { withSendableErrors } from './sendable-errors.ts'
 
 type CreateBackend = (options: BackendOptions) => Promise<Backend>
 
@@ -52,7 +53,7 @@ export async function createBackend(options: BackendOptions): Promise<Backend> {
         `${backendSchemes.map((known) => `${known}://`).join(', ')}`,
     )
   }
-  return (await load())({ ...options, url })
+  return (await load())({ ...options, url, codec: withSendableErrors(options.codec) })
 }
 
 function schemeOf(url: string): string {

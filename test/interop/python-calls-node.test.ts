@@ -84,7 +84,7 @@ for (const broker of BROKERS) {
     await t.test('errors come back by name, message and module [4-031..4-033, 4-039, 2-195]', async () => {
       const answers = assertRecord(
         await python.run(`
-          kinds = ['TypeError', 'SyntaxError', 'RangeError', 'Error', 'StockError', 'text', 'Unicode', 'cause']
+          kinds = ['TypeError', 'SyntaxError', 'RangeError', 'Error', 'StockError', 'text', 'Unicode', 'cause', 'renamed']
           return {kind: outcome(send('node.fail', kind)) for kind in kinds}`),
       )
       const seen = Object.entries(answers).map(([kind, answer]) => {
@@ -100,6 +100,7 @@ for (const broker of BROKERS) {
         ['text', 'FAILURE', 'Error', 'celery.exceptions', ['a text is no error']],
         ['Unicode', 'FAILURE', 'Error', 'celery.exceptions', ['Größe ≠ 大小 🎉']],
         ['cause', 'FAILURE', 'Error', 'celery.exceptions', ['outside']],
+        ['renamed', 'FAILURE', 'Conflict', 'celery.exceptions', ['taken']],
       ])
     })
 
@@ -108,6 +109,14 @@ for (const broker of BROKERS) {
       assert.deepEqual(
         [answer['type'], answer['module'], answer['args']],
         ['PaymentError', 'pyapp', [12, 'EUR']],
+      )
+    })
+
+    await t.test('arguments that cannot be sent hide no error [4-039]', async () => {
+      const answer = assertRecord(await python.run(`return outcome(send('node.fail', 'unsendable'))`))
+      assert.deepEqual(
+        [answer['state'], answer['type'], answer['module'], answer['args']],
+        ['FAILURE', 'PaymentError', 'pyapp', ["{'EUR': 12}", 2 ** 60]],
       )
     })
 

@@ -3,6 +3,7 @@ import { decodePickle, encodePickle } from '../../messaging/serialization/pickle
 import type { ResultMeta } from '../../protocol/result-meta.ts'
 import { readResultMeta } from '../../protocol/result-meta.ts'
 import type { ResultCodec } from '../backend.ts'
+import { encodeWithErrors } from '../sendable-errors.ts'
 import type { SqlRow, SqlValue } from './sql-driver.ts'
 
 /** Columns of every result. */
@@ -53,7 +54,7 @@ export function metaOfRow(row: SqlRow, id: string, codec: ResultCodec): ResultMe
 
 /** SQLAlchemy writes None as NULL. */
 function pickled(value: unknown): Uint8Array | null {
-  return value === null || value === undefined ? null : encodePickle(value)
+  return value === null || value === undefined ? null : encodeWithErrors(value, encodePickle)
 }
 
 function unpickled(value: unknown): unknown {
