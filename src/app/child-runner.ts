@@ -16,8 +16,12 @@ export interface ChildInit {
 
 /** Makes the runner of this process. Called by the pool. */
 export function createRunner(init: unknown): Promise<Runner> {
+  // Whoever reads the log of the worker may go: a task that prints must not take its process along.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', ignore)
   return loadTaskRunner(init, load)
 }
+
+function ignore(): void {}
 
 async function load(init: unknown): Promise<{ readonly host: ExecutionHost; close(): Promise<void> }> {
   if (!isPlainObject(init) || typeof init['app'] !== 'string') {

@@ -19,6 +19,8 @@ export interface CliIo {
   readonly errIsTerminal: boolean
   /** Asks a question and gives the answer; `undefined` when nobody can be asked. */
   readonly ask: (question: string) => Promise<string | undefined>
+  /** From now on the program goes on when nobody reads any more what it writes. Without it, that is its end. */
+  readonly outliveOutput?: () => void
 }
 
 /** Global options. */

@@ -66,6 +66,8 @@ export async function runDaemon(
     gid: options.gid ?? settings[`${name}Gid` as const],
     umask: options.umask ?? settings[`${name}Umask` as const],
   })
+  // Whoever reads the log may go (`| tee`, a collector that is restarted): no task is to be lost for that.
+  context.io.outliveOutput?.()
   const warn = (text: string): void => context.io.err(`${text}\n`)
   const removePidfile = pidfile === undefined ? undefined : createPidfile(pidfile, warn)
   try {

@@ -1,9 +1,24 @@
 import { createInterface } from 'node:readline/promises'
 import { writeDirectly } from '../app/output-redirect.ts'
 import type { CliIo } from './cli-context.ts'
+import { EXIT } from './exit-code.ts'
 
-/** The streams, the environment and the terminal of this process. */
-export function processIo(): CliIo {
+/**
+ * The streams, the environment and the terminal of this process.
+ *
+ * Until it is disposed of, a stream that cannot be written to (`celery report | head -1`, a disk that is full) ends the
+ * process with 1, as in Celery without a stack; unless `outliveOutput` was called: then it goes on and is not heard.
+ */
+export function processIo(): CliIo & Disposable {
+  const streams = [process.stdout, process.stderr]
+  let goesOn = false
+  const lost = (error: NodeJS.ErrnoException): void => {
+    if (goesOn) return
+    if (error.code !== 'EPIPE')
+      process.stderr.write(`celery: the output cannot be written: ${error.message}\n`)
+    process.exit(EXIT.failure)
+  }
+  for (const stream of streams) stream.on('error', lost)
   return {
     out: (text) => writeDirectly(process.stdout, text),
     err: (text) => writeDirectly(process.stderr, text),
@@ -11,6 +26,12 @@ export function processIo(): CliIo {
     outIsTerminal: process.stdout.isTTY ?? false,
     errIsTerminal: process.stderr.isTTY ?? false,
     ask,
+    outliveOutput: () => {
+      goesOn = true
+    },
+    [Symbol.dispose]: () => {
+      for (const stream of streams) stream.off('error', lost)
+    },
   }
 }
 

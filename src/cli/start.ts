@@ -17,12 +17,13 @@ export interface StartOptions {
  * Celery: `app.start`.
  * @param argv default: that of the process.
  */
-export function start(
+export async function start(
   app: Celery,
   argv: readonly string[] = process.argv.slice(2),
   { module }: StartOptions = {},
 ): Promise<number> {
-  return runProgram(argv, processIo(), { app, reference: module ?? '' })
+  using io = processIo()
+  return await runProgram(argv, io, { app, reference: module ?? '' })
 }
 
 /**

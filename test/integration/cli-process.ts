@@ -1,3 +1,5 @@
+import type { ChildProcessWithoutNullStreams } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -30,6 +32,8 @@ export interface CliPlace {
   read(name: string): string | undefined
   /** Starts `celery -A tasks …`. */
   start(...argv: string[]): RunningProcess
+  /** Starts `celery -A tasks …` and gives its streams, for tests that do something to them. */
+  streams(...argv: string[]): ChildProcessWithoutNullStreams
   /** Runs `celery -A tasks …` to its end. */
   run(...argv: string[]): Promise<CommandResult>
   /** Runs `celery …` to its end. */
@@ -73,6 +77,15 @@ export function cliPlace(t: TestContext, env: Readonly<Record<string, string>> =
     file,
     read: (name) => readIfThere(file(name)),
     start,
+    streams: (...argv) => {
+      const child = spawn(process.execPath, [CLI, '-A', TASKS, ...argv], {
+        cwd: folder,
+        env: { ...process.env, ...CLEAN, ...env },
+      })
+      const kill = (): void => void child.kill('SIGKILL')
+      onCleanup(t, kill, kill)
+      return child
+    },
     run,
     withoutApp: (...argv) => end(celery(...argv)),
     worker: async (...argv) => {
