@@ -105,7 +105,7 @@ export class AppAmqp {
   /** Empties queues (default: all that are consumed); settles with the number of messages removed. */
   async purge(names: readonly string[] = []): Promise<number> {
     const queues = names.length === 0 ? this.queues.consumeFrom : names.map((name) => this.queues.get(name))
-    const channel = await this.broker.openChannel()
+    const channel = await this.broker.openChannelSoon()
     try {
       let removed = 0
       for (const queue of queues) {

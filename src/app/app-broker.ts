@@ -67,6 +67,17 @@ export class AppBroker {
     return this.#current().connection.openChannel()
   }
 
+  /**
+   * The same for those who want to know soon: commands, and questions to workers. They give up after
+   * `connect_retries_timeout` of `brokerTransportOptions`, else `brokerConnectionTimeout`. kombu: `default_channel`.
+   * @throws OperationalError: see `BrokerConnection.openChannel`.
+   */
+  openChannelSoon(): Promise<Channel> {
+    const settings = this.#options.settings()
+    const retry = { ...connectRetry(settings), deadline: connectDeadline(settings) }
+    return this.#current().connection.openChannel({ retry })
+  }
+
   /** Waits for what is being published, then disconnects. It may be used again afterwards. */
   async close(): Promise<void> {
     this.#retire()
@@ -149,6 +160,12 @@ export function connectRetry(settings: Settings): ConnectRetryPolicy {
   const { brokerConnectionRetry, brokerConnectionMaxRetries } = settings
   const maxRetries = brokerConnectionRetry ? (brokerConnectionMaxRetries ?? undefined) : 0
   return { ...DEFAULT_CONNECT_RETRY, maxRetries }
+}
+
+function connectDeadline({ brokerTransportOptions, brokerConnectionTimeout }: Settings): number | undefined {
+  const own = brokerTransportOptions['connect_retries_timeout']
+  const seconds = typeof own === 'number' ? own : brokerConnectionTimeout
+  return milliseconds(seconds, 'connect_retries_timeout')
 }
 
 /** The settings that a connection and its producer are made of, as a text that differs when they do. */

@@ -72,7 +72,7 @@ class AppControl implements ControlContext {
   }
 
   openChannel(): Promise<Channel> {
-    return this.#app.amqp.broker.openChannel()
+    return this.#app.amqp.broker.openChannelSoon()
   }
 
   async ready(): Promise<void> {

@@ -39,7 +39,7 @@ function verbCommand(verb: AmqpVerb, contextOf: (command: Command) => CliContext
   return command.action(async () => {
     const context = contextOf(command)
     await using session = await AmqpSession.open(context)
-    if (!(await session.run(verb, command.args))) context.exitCode = EXIT.failure
+    if (!session.connected || !(await session.run(verb, command.args))) context.exitCode = EXIT.failure
   })
 }
 

@@ -24,7 +24,7 @@ export function listCommand(contextOf: (command: Command) => CliContext): Comman
 
 async function listBindings(context: CliContext): Promise<void> {
   const { app } = await context.loadApp()
-  const channel = await app.amqp.broker.openChannel()
+  const channel = await app.amqp.broker.openChannelSoon()
   try {
     for (const queue of app.consumedQueues()) await queue.declare(channel)
     const bindings = await bindingsOf(app, channel)

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { runProgram } from '../../src/cli/program.ts'
 import { Celery } from '../../src/index.ts'
 import { silentLogger } from '../../src/util/logger.ts'
+import { freePort } from '../support/free-port.ts'
 import { needs } from '../support/require-server.ts'
 import { sharedRabbitmq } from '../support/servers/rabbitmq.ts'
 import { startRedis } from '../support/servers/redis.ts'
@@ -142,4 +143,11 @@ test('RabbitMQ is asked for its bindings through its management [6-034]', {
   const without = await celery(url, ['list', 'bindings'], { manager_port: 1 })
   assert.equal(without.code, 1)
   assert.match(without.output, /rabbitmq-plugins enable rabbitmq_management/)
+})
+
+test('amqp says once that there is no broker [6-017]', async () => {
+  const broker = `redis://127.0.0.1:${await freePort()}`
+  const { code, output } = await celery(broker, ['amqp', 'queue.purge', 'x'])
+  assert.equal(code, 1)
+  assert.equal(output.match(/ECONNREFUSED/g)?.length, 1, output)
 })

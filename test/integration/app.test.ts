@@ -3,11 +3,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Backend, BackendOptions } from '../../src/backends/backend.ts'
 import { createBackend } from '../../src/backends/create-backend.ts'
-import { Celery } from '../../src/index.ts'
+import { Celery, OperationalError } from '../../src/index.ts'
 import type { Channel } from '../../src/messaging/transport.ts'
 import { silentLogger } from '../../src/util/logger.ts'
 import { testBrokers } from '../support/brokers.ts'
 import { onCleanup } from '../support/cleanup.ts'
+import { freePort } from '../support/free-port.ts'
 import { needs } from '../support/require-server.ts'
 import { startSentinel } from '../support/servers/sentinel.ts'
 
@@ -104,3 +105,23 @@ test(
 )
 
 const PASSIVE = { durable: true, exclusive: false, autoDelete: false, passive: true, arguments: {} }
+
+test('a question to workers, and a purge, give up soon when there is no broker [1-249, 6-017]', {
+  timeout: 60_000,
+}, async (t) => {
+  const broker = `redis://127.0.0.1:${await freePort()}`
+  const app = new Celery('tasks', {
+    broker,
+    publishTimeout: null,
+    logger: silentLogger,
+    brokerConnectionTimeout: 0.1,
+    setAsCurrent: false,
+  })
+  t.after(() => app.close())
+  const patient = { connect_retries_timeout: 0.2 }
+  for (const brokerTransportOptions of [{}, patient]) {
+    app.conf.update({ brokerTransportOptions })
+    await assert.rejects(app.control.ping(), OperationalError)
+    await assert.rejects(app.purge(), OperationalError)
+  }
+})

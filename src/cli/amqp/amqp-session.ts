@@ -20,7 +20,12 @@ export class AmqpSession implements AsyncDisposable {
     this.#url = url
   }
 
-  /** Connects to the broker of the app. */
+  /** Whether there is a channel to command. */
+  get connected(): boolean {
+    return this.#channel !== undefined
+  }
+
+  /** Connects to the broker of the app; says so if that fails. */
   static async open(context: CliContext): Promise<AmqpSession> {
     const { app } = await context.loadApp()
     const candidates = app.brokers('write')
