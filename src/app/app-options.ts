@@ -1,6 +1,11 @@
+import { findSettingName } from '../config/normalize.ts'
 import type { UserSettings } from '../config/settings.ts'
+import { ImproperlyConfigured } from '../errors.ts'
 import type { Clock } from '../util/clock.ts'
+import { isRecord } from '../util/is-record.ts'
 import type { Logger } from '../util/logger.ts'
+import { repr } from '../util/repr.ts'
+import { didYouMean } from '../util/text.ts'
 import type { TaskBaseOption } from './task-base-option.ts'
 
 /** What the constructor of `Celery` takes besides the name: every setting, and what follows. */
@@ -41,6 +46,42 @@ export interface AppOptions {
   readonly logger: Logger | undefined
   readonly clock: Clock | undefined
   readonly settings: UserSettings
+}
+
+/** Options that are no settings, for people who mistype them. */
+const OWN_NAMES: readonly string[] = Object.keys({
+  broker: true,
+  backend: true,
+  setAsCurrent: true,
+  changes: true,
+  taskCls: true,
+  strictTyping: true,
+  configSource: true,
+  namespace: true,
+  useDefaultConfigModule: true,
+  logger: true,
+  clock: true,
+} satisfies Record<Exclude<keyof UserAppOptions, keyof UserSettings>, true>)
+
+/**
+ * Refuses what no compiler has looked at: `new Celery({ broker })`, `new Celery('tasks', 'redis://…')`, `{ brokr }`.
+ * @throws TypeError, ImproperlyConfigured.
+ */
+export function checkAppArguments(main: unknown, user: unknown): void {
+  const example = "new Celery('tasks', { broker: 'redis://localhost' })"
+  if (main !== undefined && typeof main !== 'string') {
+    throw new TypeError(`The first argument of Celery is the name of the app, not ${repr(main)}: ${example}`)
+  }
+  if (!isRecord(user)) {
+    throw new TypeError(
+      `The second argument of Celery holds its options, and is no ${typeof user}: ${example}`,
+    )
+  }
+  for (const name of Object.keys(user)) {
+    if (OWN_NAMES.includes(name) || findSettingName(name) !== undefined) continue
+    const meant = didYouMean(name, OWN_NAMES)
+    if (meant !== '') throw new ImproperlyConfigured(`Celery: there is no option '${name}'${meant}`)
+  }
 }
 
 /** Tells the options of the app from the settings. */

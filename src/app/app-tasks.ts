@@ -1,8 +1,10 @@
+import { checkTaskOptions } from '../task/check-options.ts'
 import type { UserTaskOptions } from '../task/options.ts'
 import { TaskRegistry } from '../task/registry.ts'
 import type { CanvasHost } from '../task/signature.ts'
 import type { Task, TaskParts } from '../task/task.ts'
 import { createTask } from '../task/task.ts'
+import { repr } from '../util/repr.ts'
 import { createBuiltins } from './builtins.ts'
 import type { DeclaredTask } from './declare-task.ts'
 import { sharedTasks } from './shared-tasks.ts'
@@ -63,6 +65,13 @@ export class AppTasks {
   }
 
   #create(declared: Omit<TaskParts, 'host' | 'instance' | 'strictTyping'>, instance?: object): Task {
+    checkName(declared.name)
+    checkTaskOptions(declared.name, { ...declared.options })
     return createTask({ ...declared, host: this.#host, instance, strictTyping: this.#options.strictTyping })
   }
+}
+
+function checkName(name: unknown): void {
+  if (typeof name === 'string' && name !== '') return
+  throw new TypeError(`A task is called by its name, a text ('proj.tasks.add'), not ${repr(name)}`)
 }

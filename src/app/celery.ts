@@ -53,7 +53,7 @@ import { AppExecution } from './app-execution.ts'
 import { AppLog } from './app-log.ts'
 import { AppModules } from './app-modules.ts'
 import type { AppOptions, UserAppOptions } from './app-options.ts'
-import { normalizeAppOptions } from './app-options.ts'
+import { checkAppArguments, normalizeAppOptions } from './app-options.ts'
 import { AppResults } from './app-results.ts'
 import type { PeriodicTaskOptions, PeriodicTaskSchedule } from './app-schedule.ts'
 import { AppSchedule } from './app-schedule.ts'
@@ -113,6 +113,7 @@ export class Celery implements CanvasHost, AsyncDisposable {
   readonly #modules: AppModules
 
   constructor(main?: string, options: UserAppOptions = {}) {
+    checkAppArguments(main, options)
     this.#options = normalizeAppOptions(options)
     this.main = main
     const logging = SwitchLogger.to(this.#options.logger ?? new StreamLogger('celery'))

@@ -4,6 +4,7 @@ import { HANDLER_NAMES } from '../task/option-names.ts'
 import type { UserTaskOptions } from '../task/options.ts'
 import type { TaskHandlers } from '../task/ports.ts'
 import { isPlainObject } from '../util/is-record.ts'
+import { repr } from '../util/repr.ts'
 import type { TaskBaseOption } from './task-base-option.ts'
 
 /** Options of a task together with what is called around its runs. */
@@ -48,6 +49,13 @@ export function readDeclaration(
   const given = declaration.find((part) => typeof part === 'string')
   const options = declaration.find(isPlainObject) ?? {}
   if (body === undefined) throw new TypeError("A task needs a function: app.task('name', (x) => …)")
+  const isKnown = (part: unknown): boolean =>
+    part === undefined || part === body || part === given || part === options
+  const alien = declaration.find((part) => !isKnown(part))
+  if (!declaration.every(isKnown)) {
+    const text = typeof alien === 'function' ? 'a second function' : repr(alien)
+    throw new TypeError(`A task is declared as app.task('name', { options }, (x) => …), without ${text}`)
+  }
   const { base, filter, ...rest }: TaskDeclaration = options
   const declared = readOptions(rest)
   const own = given ?? declared.options.name

@@ -46,6 +46,9 @@ async function defaultApp(): Promise<FoundApp> {
   return { app, reference: `${module.href}#app` }
 }
 
+/** Where this package is. */
+const OWN_FILES = new URL('..', import.meta.url).href
+
 /** The error of a module: what it says and where in the user's code it was thrown, or all of the stack. */
 function describeError(error: unknown, trace: boolean): string {
   if (!(error instanceof Error)) return String(error)
@@ -53,6 +56,23 @@ function describeError(error: unknown, trace: boolean): string {
   if (trace) return stack
   // A syntax error shows the place before its message.
   const head = stack.slice(0, stack.search(/\n\s+at /) >>> 0)
-  const place = stack.split('\n').find((line) => /^\s+at /.test(line) && !/node:|node_modules/.test(line))
-  return place === undefined ? head : `${head}\n${place}`
+  const place = stack.split('\n').find(isOfUser)
+  const remedy = remedyOf(error)
+  return [head, ...(place === undefined ? [] : [place]), ...(remedy === undefined ? [] : [remedy])].join('\n')
+}
+
+/** Whether a line of a stack is about the user's code. */
+function isOfUser(line: string): boolean {
+  return /^\s+at /.test(line) && !/node:|node_modules/.test(line) && !line.includes(OWN_FILES)
+}
+
+/** What helps against errors whose own words don't say so. */
+function remedyOf(error: Error): string | undefined {
+  if ('code' in error && error.code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX') {
+    return (
+      'Node runs TypeScript by leaving the types out, so enums, namespaces and parameter properties need either\n' +
+      'NODE_OPTIONS=--experimental-transform-types, or the app compiled to JavaScript: celery -A dist/tasks.js worker'
+    )
+  }
+  return undefined
 }

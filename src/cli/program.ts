@@ -97,6 +97,7 @@ async function addCommands(
   for (const declare of await loadCommands(program, argv)) {
     const command = declare(contextOf)
     for (const each of [command, ...command.commands]) prepare(each, io)
+    if (command.commands.length > 0) command.helpCommand(false)
     program.addCommand(command)
   }
 }
@@ -207,8 +208,11 @@ function report(
     // Commander has written its message already; help and version are no errors.
     if (error.exitCode === 0) return EXIT.ok
     const command = program.commands.find((each) => argv.includes(each.name()))
+    // A command without one of its parts has printed its whole help.
+    if (error.code === 'commander.help') return EXIT.usage
+    const part = command?.commands.find((each) => argv.includes(each.name()))
     io.err(misplacedOption(error, program, command))
-    io.err(`Usage: ${program.createHelp().commandUsage(command ?? program)}\n`)
+    io.err(`Usage: ${program.createHelp().commandUsage(part ?? command ?? program)}\n`)
     return EXIT.usage
   }
   const { stack, message } = error instanceof Error ? error : new Error(String(error))

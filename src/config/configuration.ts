@@ -68,6 +68,8 @@ export class Configuration extends SettingAccessors {
     this.#environment = options.environment ?? process.env
     this.#options = options
     this.#change(this.#normalize(settings, 'Celery'))
+    // A misspelt `conf.taskSerialiser = …` is an error, too.
+    Object.preventExtensions(this)
   }
 
   /** Grows with each change, so that whoever derives something from settings can see whether it is out of date. */

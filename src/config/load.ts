@@ -8,6 +8,7 @@ import { types } from 'node:util'
 import { ImproperlyConfigured } from '../errors.ts'
 import { isPlainObject, isRecord } from '../util/is-record.ts'
 import { parseReference, resolveModule } from '../util/modules.ts'
+import { repr } from '../util/repr.ts'
 import { didYouMean } from '../util/text.ts'
 import type { Environment } from './effective-settings.ts'
 import type { NormalizedSettings, SettingValues } from './normalize.ts'
@@ -45,6 +46,11 @@ const NOTHING: NormalizedSettings = { values: new Map(), warnings: [] }
  */
 export function sourceFromObject(source: object | string, options: SourceOptions = {}): SettingsSource {
   if (typeof source === 'string') return sourceFromModule(source, options)
+  if (!isRecord(source) && typeof source !== 'function') {
+    throw new ImproperlyConfigured(
+      `configFromObject takes an object with settings or the name of a module that has them, not ${repr(source)}`,
+    )
+  }
   const { namespace } = options
   const origin = typeof source === 'function' ? `class ${source.name}` : 'configFromObject'
   return {

@@ -6,6 +6,7 @@ import { PROPAGATE_STATES } from '../protocol/states.ts'
 import { AsyncResult } from '../result/async-result.ts'
 import { EagerResult } from '../result/eager-result.ts'
 import { ResultPromise } from '../result/result-promise.ts'
+import { repr } from '../util/repr.ts'
 import { uuid } from '../util/uuid.ts'
 import { currentWorkerTask } from './current-task.ts'
 import type { RegisteredTask, TaskCall, TaskContext, TaskHost, WireOptions } from './ports.ts'
@@ -33,8 +34,7 @@ export function callTask<T>(
   kwargs: Kwargs,
   options: WireOptions,
 ): ResultPromise<T> {
-  const given = options['task_id']
-  const id = typeof given === 'string' && given !== '' ? given : uuid()
+  const id = idOf(options)
   const sent = send<T>(host, target, { id, args, kwargs, options })
   return new ResultPromise(id, sent, earlyResult<T>(host, target, id, options))
 }
@@ -52,6 +52,12 @@ function earlyResult<T>(
   return context.store.enabled ? new AsyncResult<T>(id, context) : undefined
 }
 
+function idOf({ task_id: given }: WireOptions): string {
+  if (given === undefined || given === null || given === '') return uuid()
+  if (typeof given === 'string') return given
+  throw new TypeError(`taskId must be a text, not ${repr(given)}`)
+}
+
 interface Call {
   readonly id: string
   readonly args: readonly unknown[]
@@ -62,7 +68,9 @@ interface Call {
 async function send<T>(host: TaskHost, target: CallTarget, call: Call): Promise<AsyncResult<T>> {
   const { name, task, neverEager = false } = target
   const { id, args, kwargs } = call
+  if (typeof name !== 'string') throw new TypeError(`A task is called by its name, a text, not ${repr(name)}`)
   if (!Array.isArray(args)) throw new TypeError(`${name}: args must be a list, not ${typeof args}`)
+  if (Array.isArray(kwargs)) throw new TypeError(`${name}: kwargs must be an object, not a list`)
   const checked = task?.check(args, kwargs)
   if (checked !== undefined) await checked
   const eager = host.settings.taskAlwaysEager && task?.runnable === true && !neverEager
@@ -87,8 +95,7 @@ export async function applyTask<T>(
   kwargs: Kwargs,
   options: WireOptions,
 ): Promise<EagerResult<T>> {
-  const given = options['task_id']
-  const id = typeof given === 'string' && given !== '' ? given : uuid()
+  const id = idOf(options)
   const call = { id, args, kwargs, options }
   return eagerResult<T>(host, {
     name: task.name,

@@ -13,54 +13,69 @@ export const HANDLER_NAMES = [
   'afterReturn',
 ] as const
 
-const OPTION_NAMES: Readonly<Record<keyof UserTaskOptions, true>> = {
-  acksLate: true,
-  acksOnFailure: true,
-  acksOnFailureOrTimeout: true,
-  acksOnTimeout: true,
-  attributes: true,
-  autoretryFor: true,
-  backend: true,
-  bind: true,
-  compression: true,
-  defaultRetryDelay: true,
-  deliveryMode: true,
-  dontAutoretryFor: true,
-  exchange: true,
-  expires: true,
-  ignoreResult: true,
-  immediate: true,
-  input: true,
-  mandatory: true,
-  maxRetries: true,
-  name: true,
-  params: true,
-  priority: true,
-  queue: true,
-  rateLimit: true,
-  rejectOnWorkerLost: true,
-  resultreprMaxsize: true,
-  retryBackoff: true,
-  retryBackoffMax: true,
-  retryJitter: true,
-  retryKwargs: true,
-  routingKey: true,
-  sendEvents: true,
-  serializer: true,
-  shadowName: true,
-  softTimeLimit: true,
-  storeEagerResult: true,
-  storeErrorsEvenIfIgnored: true,
-  throws: true,
-  timeLimit: true,
-  trackStarted: true,
-  trail: true,
-  typing: true,
+/** What an option takes; `anything`: its reader says what is wrong. */
+export type TaskOptionKind =
+  | 'flag'
+  | 'text'
+  | 'number'
+  | 'duration'
+  | 'rate'
+  | 'texts'
+  | 'classes'
+  | 'object'
+  | 'function'
+  | 'schema'
+  | 'anything'
+
+/** The options of a task and what each takes. */
+export const TASK_OPTIONS: Readonly<Record<keyof UserTaskOptions, TaskOptionKind>> = {
+  acksLate: 'flag',
+  acksOnFailure: 'flag',
+  acksOnFailureOrTimeout: 'flag',
+  acksOnTimeout: 'flag',
+  attributes: 'object',
+  autoretryFor: 'classes',
+  backend: 'anything',
+  bind: 'flag',
+  compression: 'text',
+  defaultRetryDelay: 'duration',
+  deliveryMode: 'number',
+  dontAutoretryFor: 'classes',
+  exchange: 'text',
+  expires: 'duration',
+  ignoreResult: 'flag',
+  immediate: 'flag',
+  input: 'schema',
+  mandatory: 'flag',
+  maxRetries: 'number',
+  name: 'text',
+  params: 'texts',
+  priority: 'number',
+  queue: 'anything',
+  rateLimit: 'rate',
+  rejectOnWorkerLost: 'flag',
+  resultreprMaxsize: 'number',
+  retryBackoff: 'anything',
+  retryBackoffMax: 'duration',
+  retryJitter: 'flag',
+  retryKwargs: 'object',
+  routingKey: 'text',
+  sendEvents: 'flag',
+  serializer: 'text',
+  shadowName: 'function',
+  softTimeLimit: 'duration',
+  storeEagerResult: 'flag',
+  storeErrorsEvenIfIgnored: 'flag',
+  throws: 'classes',
+  timeLimit: 'duration',
+  trackStarted: 'flag',
+  trail: 'flag',
+  typing: 'flag',
 }
 
 /** Whether an option of a task has that name. */
 export function isTaskOption(name: string): name is keyof UserTaskOptions {
-  return Object.hasOwn(OPTION_NAMES, name)
+  return Object.hasOwn(TASK_OPTIONS, name)
 }
 
 /** Whether a handler has that name. */

@@ -8,6 +8,8 @@ import { CliError } from '../../../src/cli/exit-code.ts'
 import { findApp } from '../../../src/cli/find-app.ts'
 import { folderWith } from './fake-app.ts'
 
+const INDEX = new URL('../../../src/index.ts', import.meta.url).href
+
 interface Finder {
   readonly folder: string
   /** Name of the app that is found. */
@@ -171,4 +173,16 @@ test('a module that fails shows the error and its place, or the whole stack [6-0
   assert.match(await complaint('fails', true), /at helper.*\n\s+at .*\n\s+at /)
   assert.match(await complaint('broken'), /broken\.ts[\s\S]*Expression expected|broken\.ts[\s\S]*SyntaxError/)
   assert.match(await complaint('missing'), /not-installed-anywhere/)
+})
+
+test('a module that fails because of us shows where the user called; what Node cannot run has a remedy [6-015]', async (t) => {
+  const { complaint } = finderIn(t, {
+    'typo.mjs': `import { Celery } from '${INDEX}'\nexport const app = new Celery('t', { brokr: 'redis://' })`,
+    'fancy.ts': 'export enum Colour { Red }',
+  })
+  assert.match(
+    await complaint('typo'),
+    /\nImproperlyConfigured: Celery: there is no option 'brokr' \(did you mean "broker"\?\)\n.*typo\.mjs:\d+:20/,
+  )
+  assert.match(await complaint('fancy'), /enum[\s\S]*\nNODE_OPTIONS=--experimental-transform-types/)
 })

@@ -311,3 +311,13 @@ test('packages add commands [6-013]', async (t) => {
   assert.equal(output(), '["tasks",["here",["a","b"]],{"port":5555}]\n')
   assert.equal(code, 3)
 })
+
+test('a part of a command has its own usage, and a command without one shows its help once [6-016, 6-017]', async () => {
+  const missing = await run(['upgrade', 'settings'])
+  assert.equal(missing.code, 2)
+  assert.match(missing.errors(), /\nUsage: celery upgrade settings \[options\] <filename>\n$/)
+  const whole = await run(['list'])
+  assert.equal(whole.code, 2)
+  assert.equal(whole.errors().match(/Usage:/g)?.length, 1, whole.errors())
+  assert.doesNotMatch(whole.errors(), /help \[command\]/)
+})

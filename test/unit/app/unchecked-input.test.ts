@@ -1,0 +1,90 @@
+/** What JavaScript lets through and no compiler has looked at: an error names the value, the place and the remedy. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createTestApp } from './test-app.ts'
+
+type Loose = (...args: readonly unknown[]) => unknown
+
+/** A method of an app, or the class, as code without types sees it. */
+function loosely(target: object, name: string): Loose {
+  const method: unknown = Reflect.get(target, name)
+  assert.ok(typeof method === 'function')
+  return (...args) => Reflect.apply(method, target, args)
+}
+
+const body = (x: number): number => x
+
+test('a task is not declared with options that do not exist or are of another kind', () => {
+  const task = loosely(createTestApp(), 'task')
+  const complaints: readonly (readonly [options: object, complaint: RegExp])[] = [
+    [{ retryBackof: true }, /^Task t\.x: there is no option 'retryBackof' \(did you mean "retryBackoff"\?\)/],
+    [{ max_retries: 5 }, /no option 'max_retries' \(did you mean "maxRetries"\?\)/],
+    [{ nonsense: 1 }, /no option 'nonsense'; what is yours belongs into attributes/],
+    [{ acksLate: 'yes' }, /^Task t\.x: acksLate must be true or false, not 'yes'/],
+    [{ maxRetries: 'three' }, /maxRetries must be a number/],
+    [{ maxRetries: Number.NaN }, /maxRetries must be a number/],
+    [{ autoretryFor: TypeError }, /autoretryFor must be a list of classes of errors/],
+    [{ throws: ['TypeError'] }, /throws must be a list of classes of errors/],
+    [{ params: 'x' }, /params must be a list of texts/],
+    [{ input: {} }, /input must be a Standard Schema/],
+    [{ rateLimit: '10/x' }, /^Task t\.x: rateLimit must be/],
+    [{ rateLimit: {} }, /^Task t\.x: rateLimit must be/],
+    [{ softTimeLimit: 'soon' }, /^Task t\.x: softTimeLimit: 'soon' is no duration/],
+    [{ timeLimit: true }, /^Task t\.x: timeLimit must not be True/],
+    [{ shadowName: 'x' }, /shadowName must be a function/],
+    [{ retryKwargs: [] }, /retryKwargs must be an object/],
+    [{ serializer: 5 }, /serializer must be a text, not 5/],
+  ]
+  for (const [options, message] of complaints) assert.throws(() => task('t.x', options, body), { message })
+})
+
+test('options that say nothing, and those of the user in their place, are taken', () => {
+  const app = createTestApp()
+  const options = { maxRetries: null, rateLimit: 0, attributes: { mine: 1 } }
+  const task = app.task('t.y', options, body)
+  assert.equal(task.options.maxRetries, Number.POSITIVE_INFINITY)
+  assert.deepEqual(task.options.attributes, { mine: 1 })
+  assert.equal(app.task('t.z', { params: ['x'], onFailure: () => undefined }, body).name, 't.z')
+})
+
+test('tasks have names, one function and nothing else', () => {
+  const app = createTestApp()
+  const task = loosely(app, 'task')
+  assert.throws(() => task('t.x', body, () => 2), /without a second function/)
+  assert.throws(() => task('t.x', 5, body), /app\.task\('name', \{ options \}, \(x\) => …\), without 5/)
+  assert.throws(() => task('t.x', null, body), /without None/)
+  assert.throws(() => loosely(app, 'remoteTask')(), /by its name, a text .* not None/)
+  assert.throws(() => loosely(app, 'remoteTask')(''), /by its name, a text/)
+})
+
+test('calls are refused that cannot be meant like that', async () => {
+  const app = createTestApp()
+  const sendTask = loosely(app, 'sendTask')
+  await assert.rejects(async () => sendTask(undefined), /by its name, a text, not None/)
+  await assert.rejects(async () => sendTask('t.x', [], [1]), /t\.x: kwargs must be an object, not a list/)
+  await assert.rejects(async () => sendTask('t.x', [], {}, { taskId: 5 }), /taskId must be a text, not 5/)
+})
+
+test('an app is made of a name and options', () => {
+  const { constructor: Celery } = createTestApp()
+  const create: Loose = (...args) => Reflect.construct(Celery, args)
+  assert.throws(
+    () => create({ broker: 'redis://localhost' }),
+    /first argument of Celery is the name.*new Celery\('tasks', \{/,
+  )
+  assert.throws(
+    () => create('tasks', 'redis://localhost'),
+    /second argument of Celery holds its options, and is no string/,
+  )
+  assert.throws(() => create('tasks', { brokr: 'x' }), /no option 'brokr' \(did you mean "broker"\?\)/)
+  assert.throws(() => create('tasks', { nonsense: 'x' }), /no setting 'nonsense'/)
+})
+
+test('a misspelt setting is no new property', () => {
+  const app = createTestApp()
+  assert.throws(
+    () => Reflect.apply(Object.assign, undefined, [app.conf, { taskSerialiser: 'json' }]),
+    /taskSerialiser/,
+  )
+  assert.throws(() => loosely(app, 'configFromObject')(null), /configFromObject takes an object .* not None/)
+})
