@@ -66,7 +66,7 @@ import { createAppSteps } from './app-steps.ts'
 import { AppTasks } from './app-tasks.ts'
 import { bugReport } from './bug-report.ts'
 import { ControlServices } from './control-services.ts'
-import type { Bound, OutputOf, ParametersOf, TaskDeclaration, Unbound } from './declare-task.ts'
+import type { Bound, InputOf, OutputOf, ParametersOf, TaskDeclaration, Unbound } from './declare-task.ts'
 import { readDeclaration } from './declare-task.ts'
 import type { UserOptions } from './user-options.ts'
 import { createUserOptions } from './user-options.ts'
@@ -165,6 +165,16 @@ export class Celery implements CanvasHost, AsyncDisposable {
    * `bind: true` the function gets the running call (`self`) first. Declaring a name again gives the first task.
    */
   task<F extends CallableFunction>(name: string, body: F): Task<ParametersOf<F>, OutputOf<F>>
+  task<In extends readonly unknown[], Args extends readonly unknown[], Output>(
+    name: string,
+    options: Bound & InputOf<In, Args>,
+    body: (self: TaskSelf, ...args: NoInfer<Args>) => Output,
+  ): Task<In, Output>
+  task<In extends readonly unknown[], Args extends readonly unknown[], Output>(
+    name: string,
+    options: Unbound & InputOf<In, Args>,
+    body: (...args: NoInfer<Args>) => Output,
+  ): Task<In, Output>
   task<Args extends readonly unknown[], Output>(
     name: string,
     options: Bound,

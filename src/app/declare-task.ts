@@ -3,6 +3,7 @@ import { ImproperlyConfigured } from '../errors.ts'
 import { HANDLER_NAMES } from '../task/option-names.ts'
 import type { UserTaskOptions } from '../task/options.ts'
 import type { TaskHandlers } from '../task/ports.ts'
+import type { StandardSchema } from '../task/standard-schema.ts'
 import { isPlainObject } from '../util/is-record.ts'
 import { repr } from '../util/repr.ts'
 import type { TaskBaseOption } from './task-base-option.ts'
@@ -20,6 +21,11 @@ export type Unbound = TaskDeclaration & { readonly bind?: false }
 
 /** Options of a task whose function gets the running call first. */
 export type Bound = TaskDeclaration & { readonly bind: true }
+
+/** A schema of the list of arguments, which gives the function its types: callers give `In`, the function gets `Args`. */
+export interface InputOf<In extends readonly unknown[], Args extends readonly unknown[]> {
+  readonly input: StandardSchema<In, Args>
+}
 
 /** The parameters of a function. */
 export type ParametersOf<F> = F extends (...args: infer Args) => unknown ? Args : never

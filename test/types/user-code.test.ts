@@ -136,4 +136,18 @@ test('schemas of other libraries are taken as they are [2-076]', () => {
   const input = z.tuple([z.email(), z.number().int()])
   const mail = app.task('tasks.mail', { input }, (to: string, copies: number) => `${to} ${copies}`)
   expectTypeOf(mail.delay).parameters.toEqualTypeOf<[to: string, copies: number]>()
+
+  // Without types of its own the function has those of the schema; callers give what the schema takes.
+  const length = app.task(
+    'tasks.length',
+    { input: z.tuple([z.string().transform(Number), z.boolean()]) },
+    (n, b) => (b ? n : 0),
+  )
+  expectTypeOf(length.delay).parameters.toEqualTypeOf<[string, boolean]>()
+  expectTypeOf(() => length.delay('5', true).get()).returns.resolves.toBeNumber()
+  const bound = app.task('tasks.bound', { bind: true, input }, (self, to, copies) => {
+    expectTypeOf([to, copies] as const).toEqualTypeOf<readonly [string, number]>()
+    return self.request.id
+  })
+  expectTypeOf(bound.delay).parameters.toEqualTypeOf<[string, number]>()
 })
