@@ -38,14 +38,14 @@ interface FileResult {
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const STAGES: readonly Stage[] = [
-  { name: 'unit', folders: ['unit', 'wire', 'types'], concurrency: availableParallelism(), patience: 120 },
-  { name: 'adapters', folders: ['adapters'], concurrency: 2, patience: 300 },
-  { name: 'integration', folders: ['integration'], concurrency: 2, patience: 300 },
-  { name: 'fuzz', folders: ['fuzz'], concurrency: 2, patience: 300 },
-  { name: 'interop', folders: ['interop'], concurrency: 2, patience: 300 },
+  { name: 'unit', folders: ['unit', 'wire', 'types'], concurrency: availableParallelism(), patience: 300 },
+  { name: 'adapters', folders: ['adapters'], concurrency: 2, patience: 600 },
+  { name: 'integration', folders: ['integration'], concurrency: 2, patience: 600 },
+  { name: 'fuzz', folders: ['fuzz'], concurrency: 2, patience: 600 },
+  { name: 'interop', folders: ['interop'], concurrency: 2, patience: 600 },
 ]
 /** Seconds that what a test has started may take to end after the test file itself. */
-const GRACE = 3
+const GRACE = 20
 
 async function main(words: readonly string[]): Promise<void> {
   const patterns = words

@@ -34,8 +34,13 @@ export function onCleanup(
   const cleanups = [cleanup]
   cleanupsOfTest.set(t, cleanups)
   t.after(async () => {
+    const faults: unknown[] = []
     for (const each of cleanups.reverse()) {
-      await each()
+      // What fails to end must not leave the rest behind, running.
+      await Promise.resolve()
+        .then(each)
+        .catch((fault: unknown) => faults.push(fault))
     }
+    if (faults.length > 0) throw faults.length === 1 ? faults[0] : new AggregateError(faults)
   })
 }

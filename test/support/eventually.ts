@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 export interface EventuallyOptions {
-  /** Milliseconds until the test gives up; default 10 s. */
+  /** Milliseconds until the test gives up; default 60 s, which only bounds a hang: a busy machine may take long. */
   readonly timeout?: number
   /** Milliseconds between two tries; default 20. */
   readonly every?: number
@@ -25,7 +25,7 @@ export async function eventually(
 /** Waits until `probe` answers a value (neither undefined nor null), and answers it. Errors count as "not yet". */
 export async function eventuallyValue<T>(
   probe: () => T | undefined | null | Promise<T | undefined | null>,
-  { timeout = 10_000, every = 20, message = probe.toString() }: EventuallyOptions = {},
+  { timeout = 60_000, every = 20, message = probe.toString() }: EventuallyOptions = {},
 ): Promise<T> {
   const deadline = performance.now() + timeout
   for (;;) {

@@ -137,7 +137,7 @@ async function startWorker(
     ...size,
   ]
   const worker = startProcess(process.execPath, args, { cwd: ROOT, env })
-  await worker.waitForOutput(/ready\./, { timeout: 30_000 })
+  await worker.waitForOutput(/ready\./)
   return worker
 }
 

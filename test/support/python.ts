@@ -18,7 +18,7 @@ export interface PythonOptions {
   readonly env?: Readonly<Record<string, string>>
   /** A Python file whose neighbours the script may import; that of the script itself when it is a file. */
   readonly path?: string
-  /** Milliseconds until the script is killed; default 60 s. */
+  /** Milliseconds until the script is killed; default 3 minutes. */
   readonly timeout?: number
 }
 
@@ -67,7 +67,7 @@ export function needsPythonModules(...modules: readonly string[]): { skip: strin
 export async function runPython(
   script: string,
   args: readonly string[] = [],
-  { env, path, timeout = 60_000 }: PythonOptions = {},
+  { env, path, timeout = 180_000 }: PythonOptions = {},
 ): Promise<string> {
   const isFile = script.endsWith('.py')
   const neighbour = path ?? (isFile ? script : undefined)
@@ -93,7 +93,7 @@ export async function startPythonWorker(
     args: ['worker', '-l', 'INFO', ...args],
     ...(env ? { env } : {}),
   })
-  await worker.waitForOutput(/ ready\.\s/, { timeout: 30_000 })
+  await worker.waitForOutput(/ ready\.\s/)
   return worker
 }
 

@@ -30,7 +30,7 @@ export interface RunningProcess {
   signal(name: NodeJS.Signals): void
   /**
    * Asks it to end (by SIGTERM unless `ask` does it otherwise) and waits; kills what is left of its group then, or
-   * after `patience` milliseconds (10 s).
+   * after `patience` milliseconds (60 s).
    */
   stop(options?: { ask?: () => void | Promise<void>; patience?: number }): Promise<number | NodeJS.Signals>
   /** Kills the process and its children (SIGKILL to the group) and waits for the end. */
@@ -83,8 +83,11 @@ export function startProcess(
     }).catch((error: Error) => {
       throw new Error(`${error.message}\n${output}`, { cause: error })
     })
+    if (pattern.test(output)) return
+    // It has ended; what it wrote last may not have been read yet.
+    const end = await exited
     if (!pattern.test(output)) {
-      throw new Error(`${command} ended (${await exited}) before ${pattern} was in its output:\n${output}`)
+      throw new Error(`${command} ended (${end}) before ${pattern} was in its output:\n${output}`)
     }
   }
   return {
@@ -98,7 +101,7 @@ export function startProcess(
     stdout: () => stdout,
     waitForOutput,
     signal: (name) => child.kill(name),
-    async stop({ ask = () => void child.kill('SIGTERM'), patience = 10_000 } = {}) {
+    async stop({ ask = () => void child.kill('SIGTERM'), patience = 60_000 } = {}) {
       hold(child, true)
       await ask()
       const giveUp = new AbortController()

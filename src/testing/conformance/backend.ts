@@ -10,7 +10,7 @@ import type { BackendSubject, BackendTest } from './backend-session.ts'
 import { BackendSession } from './backend-session.ts'
 import { exerciseBackendWatch } from './backend-watch.ts'
 
-const TIME_LIMIT_MS = 60_000
+const TIME_LIMIT_MS = 240_000
 
 /** Declares the tests that every backend has to pass. Call it at the top of a test file. */
 export function exerciseBackend(subject: BackendSubject): void {

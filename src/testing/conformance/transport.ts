@@ -12,7 +12,7 @@ import { exerciseTransportRouting } from './transport-routing.ts'
 import type { TransportSubject, TransportTest } from './transport-session.ts'
 import { Session } from './transport-session.ts'
 
-const TIME_LIMIT_MS = 60_000
+const TIME_LIMIT_MS = 240_000
 
 /** Declares the tests that every transport has to pass. Call it at the top of a test file. */
 export function exerciseTransport(subject: TransportSubject): void {

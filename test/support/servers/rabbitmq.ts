@@ -73,11 +73,11 @@ export async function startRabbitmq(
   let running: RunningProcess | undefined
   const start = async (): Promise<RunningProcess> => {
     const server = startProcess(program, [], { t, env: node.env, cwd: dir })
-    await server.waitForOutput(/completed with \d+ plugins/, { timeout: 60_000 })
+    await server.waitForOutput(/completed with \d+ plugins/, { timeout: 180_000 })
     return server
   }
   const stop = async (): Promise<void> => {
-    await running?.stop({ ask: () => evaluate(node, 'init:stop()'), patience: 30_000 })
+    await running?.stop({ ask: () => evaluate(node, 'init:stop()'), patience: 120_000 })
     running = undefined
   }
   running = await start()

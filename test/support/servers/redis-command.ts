@@ -19,7 +19,7 @@ function exchange(port: number, request: string): Promise<string> {
     const socket = createConnection({ host: '127.0.0.1', port }, () => socket.write(request))
     let reply = ''
     socket.setEncoding('utf8')
-    socket.setTimeout(5_000, () => socket.destroy(new Error(`No reply within 5 s to ${request.trim()}`)))
+    socket.setTimeout(60_000, () => socket.destroy(new Error(`No reply within 60 s to ${request.trim()}`)))
     socket.on('data', (chunk: string) => {
       reply += chunk
       if (reply.endsWith(`${END}\r\n`) || /^-[^\n]*\n/.test(reply)) {

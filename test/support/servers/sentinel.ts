@@ -42,6 +42,10 @@ export async function startSentinel(
   const replica = await startRedis(t, {
     args: ['--replicaof', '127.0.0.1', `${master.port}`, '--repl-diskless-sync-delay', '0'],
   })
+  // A sentinel that asks the master before it has its replica asks again only after ten seconds.
+  await eventually(async () => (await master.command('ROLE')).includes(`${replica.port}`), {
+    message: 'the master knows the replica',
+  })
   const ports = await Promise.all(Array.from({ length: sentinels }, freePort))
   for (const port of ports) {
     await startOne(t, { port, masterName, masterPort: master.port, quorum: Math.floor(sentinels / 2) + 1 })
@@ -67,7 +71,6 @@ export async function startSentinel(
     async failOver() {
       await master.kill()
       await eventually(async () => (await masterPort()) === replica.port, {
-        timeout: 20_000,
         message: 'the sentinels promote the replica',
       })
       await eventually(async () => (await redisCommand(replica.port, 'ROLE'))[0] === 'master', {
