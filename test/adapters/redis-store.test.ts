@@ -272,7 +272,7 @@ suite('Redis queues', needs('redis-server'), () => {
     await store.put('q', [textMessage('a'), textMessage('b')])
     const ttl = async (): Promise<number> => Number(await redis.send('PTTL', 'q'))
     assert.ok((await ttl()) > 55_000)
-    await redis.send('PEXPIRE', 'q', 1000)
+    await redis.send('PEXPIRE', 'q', 50_000)
     await takeNow(store, ['q'], 1)
     assert.ok((await ttl()) > 55_000)
     await store.bindings.add('ex', { queue: 'q', routingKey: 'q', pattern: '' })

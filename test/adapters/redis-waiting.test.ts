@@ -45,7 +45,7 @@ async function looks(redis: RedisConnection): Promise<number> {
 
 suite('waiting for messages in Redis', needs('redis-server'), () => {
   for (const mode of ['tracking', 'blocking'] as const) {
-    test(`a message wakes who waits, without polling (${mode}) [1-275]`, { timeout: 20_000 }, async (t) => {
+    test(`a message wakes who waits, without polling (${mode}) [1-275]`, { timeout: 240_000 }, async (t) => {
       const urls = await urlsOf(t)
       const { store, warnings } = await openTestStore(t, urls[mode], { options: NO_POLLING })
       const { store: producer } = await openTestStore(t, urls.tracking)
@@ -65,7 +65,7 @@ suite('waiting for messages in Redis', needs('redis-server'), () => {
       assert.equal(warnings.length, mode === 'tracking' ? 0 : 1, warnings.join('\n'))
     })
 
-    test(`waiting takes nothing and keeps the order (${mode})`, { timeout: 20_000 }, async (t) => {
+    test(`waiting takes nothing and keeps the order (${mode})`, { timeout: 240_000 }, async (t) => {
       const urls = await urlsOf(t)
       const { store } = await openTestStore(t, urls[mode], { options: NO_POLLING })
       const redis = await openTestConnection(t, urls.tracking)
@@ -86,7 +86,7 @@ suite('waiting for messages in Redis', needs('redis-server'), () => {
     })
   }
 
-  test('a message of any priority wakes (tracking)', { timeout: 20_000 }, async (t) => {
+  test('a message of any priority wakes (tracking)', { timeout: 240_000 }, async (t) => {
     const { tracking } = await urlsOf(t)
     const { store } = await openTestStore(t, tracking, { options: NO_POLLING })
     for (const priority of [9, 3, 0, 6]) {
@@ -97,7 +97,7 @@ suite('waiting for messages in Redis', needs('redis-server'), () => {
   })
 
   test('with a connection for each list, lower priorities are waited for once they are used', {
-    timeout: 20_000,
+    timeout: 240_000,
   }, async (t) => {
     const { blocking } = await urlsOf(t)
     const { store } = await openTestStore(t, blocking, { options: NO_POLLING })
@@ -108,7 +108,7 @@ suite('waiting for messages in Redis', needs('redis-server'), () => {
     assert.deepEqual((await waiting).map(textOf), ['b'])
   })
 
-  test('a full consumer does not spin while messages wait', { timeout: 20_000 }, async (t) => {
+  test('a full consumer does not spin while messages wait', { timeout: 240_000 }, async (t) => {
     const urls = await urlsOf(t)
     for (const mode of ['tracking', 'blocking'] as const) {
       const { store } = await openTestStore(t, urls[mode], { options: NO_POLLING })
@@ -126,7 +126,7 @@ suite('waiting for messages in Redis', needs('redis-server'), () => {
     }
   })
 
-  test('the last resort is to look now and then, and why is said', { timeout: 20_000 }, async (t) => {
+  test('the last resort is to look now and then, and why is said', { timeout: 240_000 }, async (t) => {
     const { polling, tracking } = await urlsOf(t)
     const { store, warnings } = await openTestStore(t, polling, { options: { polling_interval: 0.05 } })
     const { store: producer } = await openTestStore(t, tracking)
@@ -137,7 +137,7 @@ suite('waiting for messages in Redis', needs('redis-server'), () => {
     assert.match(warnings.join('\n'), /client tracking.*NOPERM.*\n.*BLMOVE.*every 50 ms.*NOPERM/)
   })
 
-  test('connections to wait with are limited [1-271]', { timeout: 20_000 }, async (t) => {
+  test('connections to wait with are limited [1-271]', { timeout: 240_000 }, async (t) => {
     const urls = await urlsOf(t)
     const options = { max_connections: 3, polling_interval: 0.05, client_name: 'limited' }
     const { store } = await openTestStore(t, urls.blocking, { options })
@@ -152,7 +152,7 @@ suite('waiting for messages in Redis', needs('redis-server'), () => {
     assert.deepEqual((await waiting).map(textOf), ['x'])
   })
 
-  test('many consumers who wait are all woken, and one gets the message', { timeout: 20_000 }, async (t) => {
+  test('many consumers who wait are all woken, and one gets the message', { timeout: 240_000 }, async (t) => {
     const { tracking } = await urlsOf(t)
     const stores: TestStore[] = []
     for (let index = 0; index < 5; index += 1)

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import { createConnection } from 'node:net'
 import { test } from 'node:test'
 import { eventually, eventuallyValue } from '../support/eventually.ts'
+import { isRunning } from '../support/is-running.ts'
 import { needs } from '../support/require-server.ts'
 import type { Rabbitmq } from '../support/servers/rabbitmq.ts'
 import { environmentOf, startRabbitmq } from '../support/servers/rabbitmq.ts'
@@ -24,9 +25,9 @@ test(
     await redis.restart()
     assert.deepEqual(await redis.command('GET fruit'), ['celeriac'])
     const { pid } = redis
-    assert.ok(isAlive(pid))
+    assert.ok(isRunning(pid))
     await redis.stop()
-    assert.ok(!isAlive(pid))
+    assert.ok(!isRunning(pid))
     await assert.rejects(redis.command('PING'), /ECONNREFUSED/)
   },
 )
@@ -56,13 +57,13 @@ test(
     await greets(rabbitmq)
     const { pid } = rabbitmq
     await rabbitmq.restart()
-    assert.ok(!isAlive(pid))
+    assert.ok(!isRunning(pid))
     await greets(rabbitmq)
     assert.match(await rabbitmq.ctl('list_vhosts', '--quiet'), new RegExp(vhost.name))
     assert.equal(JSON.parse(environmentOf(rabbitmq)['CELERIAC_TEST_RABBITMQ_NODE'] ?? '').port, rabbitmq.port)
     const last = rabbitmq.pid
     await rabbitmq.stop()
-    assert.ok(!isAlive(last))
+    assert.ok(!isRunning(last))
   },
 )
 
@@ -124,14 +125,4 @@ function listenTo(socket: Socket): () => string {
     heard += chunk
   })
   return () => heard
-}
-
-/** Whether the process runs; one that has ended and is only not yet fetched by its parent does not. */
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
 }

@@ -69,7 +69,7 @@ test('two processes publish 5,000 messages, three consume each exactly once', as
 
   const received = (): readonly string[] =>
     consumers.flatMap((consumer) => consumer.stdout().split('\n').filter(Boolean))
-  await eventually(() => received().length >= 5000, { timeout: 60_000 })
+  await eventually(() => received().length >= 5000)
   assert.deepEqual(await Promise.all(consumers.map((consumer) => consumer.stop())), [0, 0, 0])
   assert.deepEqual([...received()].sort(), [...numbered('a', 2500), ...numbered('b', 2500)].sort())
   for (const consumer of consumers)

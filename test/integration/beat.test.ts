@@ -34,7 +34,7 @@ function idsOf(...beats: RunningProcess[]): string[] {
 /** Waits until a beat has sent something more and has recorded it: it sleeps. */
 async function quietMoment(beat: RunningProcess): Promise<void> {
   const count = idsOf(beat).length
-  await eventually(() => idsOf(beat).length > count, { timeout: 30_000 })
+  await eventually(() => idsOf(beat).length > count)
   await eventually(() =>
     /Waking up[^\n]*\n[^\n]*$/.test(beat.output().slice(beat.output().lastIndexOf('sent. id->'))),
   )
@@ -45,7 +45,7 @@ test('beat shows what it is, writes pid and log files, and ends with TERM or INT
   const pidfile = place.file('beat.pid')
   const words = [`--pidfile=${pidfile}`, '-f', place.file('beat.log'), schedule({ a: every(1) })]
   const beat = startBeat(place, '--max-interval', '7', ...words)
-  await beat.waitForOutput(/maxinterval -> .*\n/, { timeout: 30_000 })
+  await beat.waitForOutput(/maxinterval -> .*\n/)
   assert.match(beat.output(), /^celery beat v\d+\.\d+\.\d+ .*is starting\.\n__ {4}- {4}\.\.\. __ {3}- {8}_\n/)
   assert.match(
     beat.output(),
@@ -89,7 +89,7 @@ test('after kill -9 beat sends nothing again, and what was missed once [8-041] [
   assert.equal(states.get('a')?.totalRunCount, sent)
 
   const second = startBeat(place, '-s', file, schedule({ a: every(3600) }))
-  await second.waitForOutput(/Waking up in /, { timeout: 30_000 })
+  await second.waitForOutput(/Waking up in /)
   assert.deepEqual(idsOf(second), [])
   await second.stop()
 
@@ -98,7 +98,7 @@ test('after kill -9 beat sends nothing again, and what was missed once [8-041] [
   await store.save({ timezone: 'UTC', utcEnabled: true, states: new Map([['a', longAgo]]), removed: [] })
   await store.close()
   const third = startBeat(place, '-s', file, schedule({ a: every(3600) }))
-  await third.waitForOutput(/sent\. id->[\s\S]*Waking up in /, { timeout: 30_000 })
+  await third.waitForOutput(/sent\. id->[\s\S]*Waking up in /)
   assert.equal(await third.stop(), 0)
   assert.equal(idsOf(third).length, 1)
 })
@@ -124,12 +124,12 @@ for (const { name, needs: options, words } of SHARED) {
       const place = cliPlace(t)
       const given = [...(await words(t, place)), schedule({ a: every(2) })]
       const first = startBeat(place, ...given)
-      await first.waitForOutput(/This beat leads/, { timeout: 30_000 })
+      await first.waitForOutput(/This beat leads/)
       const second = startBeat(place, ...given)
-      await second.waitForOutput(/Another beat leads/, { timeout: 30_000 })
+      await second.waitForOutput(/Another beat leads/)
       await quietMoment(first)
       await first.kill()
-      await second.waitForOutput(/This beat leads/, { timeout: 30_000 })
+      await second.waitForOutput(/This beat leads/)
       await quietMoment(second)
       const client = new Celery('cli', { setAsCurrent: false })
       const store = openStore(client, given.at(given.indexOf('-s') + 1))
@@ -140,7 +140,7 @@ for (const { name, needs: options, words } of SHARED) {
       )
       await store.open()
       await store.put?.('new', { ...every(1), task: 'cli.pid', args: [] })
-      await second.waitForOutput(/Sending due task new \(cli\.pid\)[\s\S]*sent\. id->/, { timeout: 30_000 })
+      await second.waitForOutput(/Sending due task new \(cli\.pid\)[\s\S]*sent\. id->/)
       await second.stop()
       const ids = idsOf(first, second)
       assert.equal(new Set(ids).size, ids.length)

@@ -63,7 +63,7 @@ for (const scheme of ['redis', 'amqp']) {
     // Shorter than connecting may take.
     app.conf.brokerConnectionTimeout = 60
     await assert.rejects(
-      async () => add.applyAsync([1], { timeout: 30, confirmTimeout: 0.1 }),
+      async () => add.applyAsync([1], { timeout: 60, confirmTimeout: 0.1 }),
       (error) => error instanceof OperationalError && /100 ms have passed/.test(error.message),
     )
     hangUp()

@@ -114,7 +114,7 @@ export async function startCanvasApp(t: CleanupContext, options: UserAppOptions)
   // Whatever was sent before is taken before.
   const settled = async (): Promise<void> => {
     for (let round = 0; round < 2; round += 1) {
-      await canvas.echo.delay(round).get({ timeout: 30 })
+      await canvas.echo.delay(round).get({ timeout: 60 })
       await worker.state.whenIdle()
     }
   }

@@ -13,7 +13,7 @@ import { startCanvasApp } from './canvas-app.ts'
 async function failing(canvas: RunningCanvas, signature: AnySignature): Promise<Failed> {
   canvas.book.length = 0
   const result = await signature.send([])
-  const error: unknown = await result.get({ timeout: 30 }).then(
+  const error: unknown = await result.get({ timeout: 60 }).then(
     (value) => assert.fail(`It came to ${JSON.stringify(value)}`),
     (reason: unknown) => reason,
   )
@@ -63,7 +63,7 @@ for (const kind of testBrokers.filter(({ name }) => name === 'memory' || name ==
           assert.deepEqual(sorted(book), sorted(told(ids)))
           assert.equal(await result.ready(), true)
           // What failed is not kept as a value.
-          await assert.rejects(result.get({ timeout: 10 }), { name: 'Broken' })
+          await assert.rejects(result.get({ timeout: 60 }), { name: 'Broken' })
         }
       },
     )
@@ -74,7 +74,7 @@ for (const kind of testBrokers.filter(({ name }) => name === 'memory' || name ==
       await group([add.s(1, 1), add.s(2, 2)])
         .link(note.si('called'))
         .delay()
-        .get({ timeout: 30 })
+        .get({ timeout: 60 })
       await canvas.settled()
       assert.deepEqual(book, [['called']])
     })

@@ -12,10 +12,10 @@ for (const kind of testBrokers.filter(({ name }) => name === 'memory' || name ==
     const canvas = await startCanvasApp(t, await kind.open(t))
     const { app, add, any, same, fail, echo, sum, replace, note, ids, book } = canvas
     const by = (signature: AnySignature): AnySignature => replace.s(signature.toJSON())
-    const value = (signature: AnySignature): Promise<unknown> => signature.send([]).get({ timeout: 30 })
+    const value = (signature: AnySignature): Promise<unknown> => signature.send([]).get({ timeout: 60 })
     const booked = async (signature: AnySignature): Promise<string[]> => {
       book.length = 0
-      await signature.send([]).get({ timeout: 30, propagate: false })
+      await signature.send([]).get({ timeout: 60, propagate: false })
       await canvas.settled()
       return book.map((entry) => String(entry.at(-1))).toSorted()
     }
@@ -87,7 +87,7 @@ for (const kind of testBrokers.filter(({ name }) => name === 'memory' || name ==
         app.pipe(ids.s(), app.pipe(group([ids.s(), ids.s()]), echo.s())),
       ]) {
         const result = await workflow.send([])
-        const members = await result.get({ timeout: 30 })
+        const members = await result.get({ timeout: 60 })
         assert.ok(Array.isArray(members))
         const first = result.parent?.parent?.id
         assert.deepEqual(

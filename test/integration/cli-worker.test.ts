@@ -4,6 +4,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { eventually, eventuallyValue } from '../support/eventually.ts'
 import { freePort } from '../support/free-port.ts'
+import { isRunning } from '../support/is-running.ts'
 import { cliPlace, lineOf } from './cli-process.ts'
 
 test('a worker shows what it is: banner, queues, tasks, its title, and that its broker is embedded [7-114, 11-033]', async (t) => {
@@ -73,7 +74,7 @@ test('INT is warm with exit code 1; again, it ends running tasks [6-082, 12-012]
   assert.equal(await worker.wait(), 1)
   assert.match(worker.output(), /Cold shutdown/)
   assert.doesNotMatch(place.read('diary') ?? '', /done/)
-  assert.throws(() => process.kill(child, 0), { code: 'ESRCH' })
+  assert.equal(isRunning(child), false)
 })
 
 test('QUIT ends running tasks; what acknowledges late is back in its queue [6-083, 6-089]', async (t) => {
@@ -177,7 +178,7 @@ test('a worker in the background has its pidfile and its log [6-026, 6-023, 10-0
   await lineOf(place, 'logs/back.log', /(back@\S+) ready\./)
   assert.equal(await (await place.send('cli.add', [3, 3])).get(), 6)
   process.kill(pid, 'SIGTERM')
-  await eventually(() => assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' }))
+  await eventually(() => !isRunning(pid))
   assert.equal(place.read('back.pid'), undefined)
 })
 

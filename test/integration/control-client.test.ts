@@ -25,7 +25,7 @@ for (const { name, needs, open } of testBrokers) {
       for (const node of ['a@h', 'b@h']) await startControlNode(t, workers, { name: node, answer })
       const destination = ['a@h', 'b@h']
       const ask = async (app: Celery, n: number): Promise<unknown> => {
-        const told = { destination, timeout: 20, reply: true }
+        const told = { destination, timeout: 60, reply: true }
         const replies = await app.control.broadcast('echo', { ...told, arguments: { n } })
         return replies.map((reply) => Object.entries(reply)[0]).toSorted()
       }

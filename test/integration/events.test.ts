@@ -101,7 +101,7 @@ for (const kind of testBrokers) {
       await app
         .signature('t.add', { args: [1, 2] })
         .delay()
-        .get({ timeout: 10 })
+        .get({ timeout: 60 })
       // The result is there before the worker has heard of it.
       await eventually(() => worker.state.requests.size === 0)
     }

@@ -32,7 +32,7 @@ before(async () => {
 
 test('the first task of the README runs as it is written', async (t) => {
   const worker = start('npx', ['celery', '-A', 'tasks', 'worker', '-l', 'INFO', '-P', 'prefork'], t)
-  await worker.waitForOutput(/ready\./, { timeout: 60_000 })
+  await worker.waitForOutput(/ready\./)
   assert.equal(await finished('node', 'send.ts'), '8\n')
   await worker.waitForOutput(/Task tasks\.add\[[-\w]+\] succeeded/)
   // As Ctrl-C in a terminal does: everybody who was started there gets it.

@@ -21,7 +21,7 @@ for (const [name, deliveries] of [
   const kind = testBrokers.find((each) => each.name === name)
   test(`${name}: a task that took ${deliveries} workers with it gets no other`, {
     skip: kind?.needs.skip ?? true,
-    timeout: 120_000,
+    timeout: 240_000,
   }, async (t) => {
     assert.ok(kind !== undefined)
     const { broker, backend } = await kind.open(t)
@@ -37,7 +37,7 @@ for (const [name, deliveries] of [
     const start = () => startProcess(process.execPath, [WORKER, broker, backend, `${deliveries}`], { t })
     for (let count = 0; count < deliveries; count += 1) await start().exited
     start()
-    await assert.rejects(result.get({ timeout: 30 }), (error) => {
+    await assert.rejects(result.get({ timeout: 60 }), (error) => {
       assert.ok(error instanceof WorkerLostError)
       assert.match(error.message, new RegExp(`was delivered ${deliveries} times and never came to an end`))
       return true

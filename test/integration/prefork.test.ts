@@ -64,7 +64,7 @@ test('child processes find the app by the name of its module, with and without a
   for (const name of [path, path.replace(/\.ts$/, ''), `${path}#app`, `${path}:app`, url, `${url}#app`]) {
     const running = worker(name)
     await running.start()
-    const pid = await app.sendTask('t.pid').get({ timeout: 30 })
+    const pid = await app.sendTask('t.pid').get({ timeout: 60 })
     assert.ok(typeof pid === 'number' && pid !== process.pid, name)
     await running.stop()
   }
@@ -75,10 +75,10 @@ test('the pool is restarted by remote control: new processes run the tasks [1-18
   app.conf.workerPoolRestarts = true
   const running = worker(module('tasks'))
   await running.start()
-  const pid = await app.sendTask('t.pid').get({ timeout: 30 })
-  const options = { destination: running.hostname, reply: true, timeout: 10 }
+  const pid = await app.sendTask('t.pid').get({ timeout: 60 })
+  const options = { destination: running.hostname, reply: true, timeout: 60 }
   assert.deepEqual(await app.control.poolRestart(options), [{ [running.hostname]: { ok: 'reload started' } }])
-  await eventually(async () => assert.notEqual(await app.sendTask('t.pid').get({ timeout: 30 }), pid))
+  await eventually(async () => assert.notEqual(await app.sendTask('t.pid').get({ timeout: 60 }), pid))
 })
 
 test('without a module, or with a wrong one, the worker does not start and says why', async (t) => {

@@ -11,6 +11,7 @@ import { type UserWorkerOptions, Worker } from '../../src/worker/worker.ts'
 import { type TestBroker, testBrokers } from '../support/brokers.ts'
 import { onCleanup } from '../support/cleanup.ts'
 import { eventually } from '../support/eventually.ts'
+import { isRunning } from '../support/is-running.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { createUnluckyApp } from './fixtures/unlucky-app.ts'
 
@@ -71,16 +72,6 @@ async function drain(url: string, queue: string): Promise<Delivery[]> {
   }
 }
 
-/** Whether a process is there; one that has ended and was not waited for is not. */
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
-
 const embedded = testBrokers.find(({ name }) => name === 'sqlite')
 
 test('a process that has no memory left is lost with its task alone [7-074]', async (t) => {
@@ -115,7 +106,7 @@ for (const [kind, pool] of testBrokers.flatMap((each) =>
     test('a process that dies: its task has failed [7-059], or runs again when it is acknowledged late [7-058]', async (t) => {
       const { start, dies, diesOnce, file, notes, broker } = await setup(t, kind, pool)
       const worker = await start()
-      await assert.rejects(dies.delay(file).get({ timeout: 20 }), (error: unknown) => {
+      await assert.rejects(dies.delay(file).get({ timeout: 60 }), (error: unknown) => {
         assert.ok(error instanceof WorkerLostError)
         assert.match(
           error.message,
@@ -125,7 +116,7 @@ for (const [kind, pool] of testBrokers.flatMap((each) =>
         )
         return true
       })
-      assert.equal(await diesOnce.delay(file).get({ timeout: 20 }), 'alive')
+      assert.equal(await diesOnce.delay(file).get({ timeout: 60 }), 'alive')
       assert.deepEqual(notes(), ['dies', 'dies once', 'dies once'])
       await worker.stop()
       assert.deepEqual(await drain(broker, 'celery'), [])
@@ -138,8 +129,8 @@ for (const [kind, pool] of testBrokers.flatMap((each) =>
       })
       const worker = await start()
       const poisoned = await poison.delay(file)
-      await assert.rejects(poisoned.get({ timeout: 20 }), WorkerLostError)
-      await short.delay(file, 'others run').get({ timeout: 20 })
+      await assert.rejects(poisoned.get({ timeout: 60 }), WorkerLostError)
+      await short.delay(file, 'others run').get({ timeout: 60 })
       assert.deepEqual(notes(), ['poison', 'poison', 'poison', 'others run'])
       await worker.stop()
       assert.deepEqual(await drain(broker, 'celery'), [])
@@ -152,13 +143,13 @@ for (const [kind, pool] of testBrokers.flatMap((each) =>
     test('a hard time limit is stored with its seconds; the message goes, or goes back [7-057, 7-031]', async (t) => {
       const { start, hangs, hangsOnce, file, notes, broker } = await setup(t, kind, pool)
       const worker = await start()
-      await assert.rejects(hangs.delay(file).get({ timeout: 20 }), (error: unknown) => {
+      await assert.rejects(hangs.delay(file).get({ timeout: 60 }), (error: unknown) => {
         assert.ok(error instanceof TimeLimitExceeded)
         assert.equal(error.limit, 0.7)
         return true
       })
       await hangsOnce.delay(file)
-      await eventually(() => worker.state.totals.get('u.hangs-once') === 2, { timeout: 20_000 })
+      await eventually(() => worker.state.totals.get('u.hangs-once') === 2)
       assert.deepEqual(notes(), ['hangs', 'hangs once', 'hangs once'])
       await worker.stop()
       assert.deepEqual(await drain(broker, 'celery'), [])
@@ -176,7 +167,7 @@ for (const [kind, pool] of testBrokers.flatMap((each) =>
       await start({ concurrency: 2 })
       await eventually(() => notes().length >= names.length)
       assert.ok(done < names.length)
-      await Promise.all(calls.map((call) => call.get({ timeout: 20 })))
+      await Promise.all(calls.map((call) => call.get({ timeout: 60 })))
       assert.deepEqual(notes().toSorted(), names.toSorted())
     })
 
@@ -192,7 +183,7 @@ for (const [kind, pool] of testBrokers.flatMap((each) =>
       const again = worker.stop('warm')
       await Promise.all([worker.stop('cold'), warm, again, worker.stop('cold')])
       assert.equal(await worker.closed, 0)
-      assert.deepEqual(pids.filter(isAlive), [])
+      assert.deepEqual(pids.filter(isRunning), [])
       const back = await drain(broker, 'celery')
       assert.equal(back.length, 2)
       assert.deepEqual(notes(), ['a'])

@@ -50,10 +50,10 @@ async function setup(t: TestContext, kind: TestBroker, options: UserWorkerOption
     await app.close()
   })
   const worker = await start()
-  const inspect = app.control.inspect({ destination: NODE, timeout: 10 })
+  const inspect = app.control.inspect({ destination: NODE, timeout: 60 })
   /** Sends a command to the worker and gives its reply. */
   const tell = async (command: string, args: object = {}): Promise<unknown> => {
-    const options = { destination: NODE, timeout: 10, reply: true, arguments: { ...args } }
+    const options = { destination: NODE, timeout: 60, reply: true, arguments: { ...args } }
     const [reply] = await app.control.broadcast(command, options)
     return reply?.[NODE]
   }
@@ -127,8 +127,8 @@ for (const kind of testBrokers) {
         /^\{"ok":"tasks \{'[^']+', '[^']+'\} flagged as revoked"\}$/,
       )
       assert.equal(worker.state.held, 0)
-      await assert.rejects(later.get({ timeout: 10 }), isRevoked)
-      await assert.rejects(waiting.get({ timeout: 10 }), isRevoked)
+      await assert.rejects(later.get({ timeout: 60 }), isRevoked)
+      await assert.rejects(waiting.get({ timeout: 60 }), isRevoked)
       assert.deepEqual((await inspect.revoked())[NODE]?.toSorted(), [later.id, waiting.id].toSorted())
 
       // A task that runs is not disturbed unless it is to be terminated.
@@ -137,7 +137,7 @@ for (const kind of testBrokers) {
       assert.deepEqual(await tell('revoke', { task_id: running.id, terminate: true, signal: 'KILL' }), {
         ok: `terminate: ${running.id}`,
       })
-      await assert.rejects(running.get({ timeout: 10 }), isRevoked)
+      await assert.rejects(running.get({ timeout: 60 }), isRevoked)
       await eventually(() => worker.state.requests.size === 0)
       assert.deepEqual(ran, ['a', 'a: aborted'])
       assert.deepEqual(await tell('terminate', { task_id: 'nobody', signal: 'TERM' }), {
@@ -147,7 +147,7 @@ for (const kind of testBrokers) {
       // Those that come later are not run either.
       await gated.applyAsync(['c'], { taskId: 'nobody' })
       gate.resolve('done')
-      assert.equal(await gated.delay('d').get({ timeout: 10 }), 'done')
+      assert.equal(await gated.delay('d').get({ timeout: 60 }), 'done')
       assert.deepEqual(ran.slice(2), ['d', 'd: done'])
       // Told to the backend, too, unless it only passes results on.
       if (kind.name !== 'rabbitmq') assert.equal(await app.AsyncResult('nobody').state(), 'REVOKED')
@@ -159,7 +159,7 @@ for (const kind of testBrokers) {
         (await inspect.activeQueues())[NODE]?.map(({ name }) => name) ?? []
       assert.deepEqual(await tell('add_consumer', { queue: 'extra' }), { ok: 'add consumer extra' })
       await eventually(async () => assert.deepEqual(await names(), ['celery', 'extra']))
-      assert.equal(await add.applyAsync([1, 2], { queue: 'extra' }).get({ timeout: 10 }), 3)
+      assert.equal(await add.applyAsync([1, 2], { queue: 'extra' }).get({ timeout: 60 }), 3)
       assert.deepEqual(await tell('cancel_consumer', { queue: 'extra' }), {
         ok: 'no longer consuming from extra',
       })
@@ -182,7 +182,7 @@ for (const kind of testBrokers) {
       await app.control.shutdown({ destination: NODE })
       gate.resolve('done')
       assert.equal(await worker.closed, 0)
-      assert.equal(await running.get({ timeout: 10 }), 'done')
+      assert.equal(await running.get({ timeout: 60 }), 'done')
     })
   })
 }
@@ -229,9 +229,9 @@ for (const kind of testBrokers.filter(({ name }) => ['redis', 'rabbitmq'].includ
       assert.equal(asked(), 1)
       proxy.cut()
       await caller.sendTask('t.note', ['again'], {}, { queue: 'extra' })
-      await eventually(() => ran.includes('again'), { timeout: 20_000 })
-      await eventually(names, { timeout: 20_000 })
-      await eventually(() => asked() === 2, { timeout: 20_000 })
+      await eventually(() => ran.includes('again'))
+      await eventually(names)
+      await eventually(() => asked() === 2)
     },
   )
 }
@@ -245,7 +245,7 @@ test('ends tasks by a command of its own, and says how much memory it takes [6-1
   await eventually(() => ran.includes('a'))
   const ended = await tell('terminate', { signal: 'KILL', task_id: [running.id] })
   assert.deepEqual(ended, { ok: `terminate: ${running.id}` })
-  await assert.rejects(running.get({ timeout: 10 }), { name: 'TaskRevokedError' })
+  await assert.rejects(running.get({ timeout: 60 }), { name: 'TaskRevokedError' })
   const nobody = { signal: 'KILL', task_id: ['nobody'] }
   assert.deepEqual(await tell('terminate', nobody), { ok: 'terminate: tasks unknown' })
   for (let sample = 0; sample < 3; sample += 1) assert.match(String(await tell('memsample')), /^[\d.]+MB$/)
@@ -267,8 +267,8 @@ test('errors are replies, and what is not meant for it is not answered [5-083 5-
     const replies = await app.control.broadcast('ping', { reply: true, timeout: 0.3, ...options })
     return replies.flatMap((reply) => Object.keys(reply))
   }
-  assert.deepEqual(await nodes({ pattern: 'one@*', limit: 1 }), [NODE])
-  assert.deepEqual(await nodes({ pattern: '^one@.+$', matcher: 'pcre', limit: 1 }), [NODE])
+  assert.deepEqual(await nodes({ pattern: 'one@*', limit: 1, timeout: 60 }), [NODE])
+  assert.deepEqual(await nodes({ pattern: '^one@.+$', matcher: 'pcre', limit: 1, timeout: 60 }), [NODE])
   assert.deepEqual(await nodes({ pattern: 'two@*' }), [])
   assert.deepEqual(await nodes({ destination: 'two@test' }), [])
   await worker.stop()
@@ -336,7 +336,7 @@ test('revokes by stamps [6-112 7-092]', async (t) => {
   assert.deepEqual(await tell('revoke_by_stamped_headers', { headers: ['tenant=red'] }), {
     ok: "headers {'tenant': 'red'} flagged as revoked, but not terminated",
   })
-  await assert.rejects(waiting.get({ timeout: 10 }), { name: 'TaskRevokedError' })
+  await assert.rejects(waiting.get({ timeout: 60 }), { name: 'TaskRevokedError' })
   assert.deepEqual(
     await tell('revoke_by_stamped_headers', { headers: { tenant: ['red'] }, terminate: true }),
     { ok: "headers defaultdict(<class 'set'>, {'tenant': {'red'}}) revoked" },
@@ -363,7 +363,7 @@ test('what is revoked stays so in the state file [6-018 1-194 7-094 7-095]', asy
 
 test('without remote control nobody answers [1-176 7-115]', async (t) => {
   const { app, worker, add } = await setup(t, memory, { remoteControl: false })
-  assert.equal(await add.delay(1, 1).get({ timeout: 10 }), 2)
+  assert.equal(await add.delay(1, 1).get({ timeout: 60 }), 2)
   assert.deepEqual(await app.control.ping({ timeout: 0.3 }), [])
   await worker.stop()
 })
@@ -386,12 +386,12 @@ test('on Redis: where requests go, and what revoking writes [12-015 12-062]', {
 
   app.conf.resultCompression = 'gzip'
   const good = await add.delay(1, 2)
-  assert.equal(await good.get({ timeout: 10 }), 3)
+  assert.equal(await good.get({ timeout: 60 }), 3)
   const fail = app.task('t.fail', () => {
     throw new RangeError('no luck')
   })
   const bad = await fail.delay()
-  await assert.rejects(bad.get({ timeout: 10 }), { name: 'RangeError' })
+  await assert.rejects(bad.get({ timeout: 60 }), { name: 'RangeError' })
   await eventually(() => worker.state.requests.size === 0)
   await tell('revoke', { task_id: [good.id, bad.id, 'never-sent'] })
   // Written at once where nothing has ended; an end stays as it is, where Celery overwrites all but a success.

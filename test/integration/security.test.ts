@@ -118,9 +118,9 @@ for (const pool of ['async', 'prefork', 'threads']) {
   test(`${pool}: signed tasks run and send signed tasks, results are signed [2-029, 10-047]`, async (t) => {
     const { app, send, lines, start } = setup(t)
     await start(pool)
-    const { id, place } = await send.delay(2, 3).get({ timeout: 30 })
+    const { id, place } = await send.delay(2, 3).get({ timeout: 60 })
     assert.equal(place === `${process.pid}/${threadId}`, pool === 'async')
-    assert.equal(await app.asyncResult(id).get({ timeout: 10 }), 5)
+    assert.equal(await app.asyncResult(id).get({ timeout: 60 }), 5)
     assert.deepEqual(lines(), ['2 + 3'])
   })
 
@@ -165,7 +165,7 @@ for (const pool of ['async', 'prefork', 'threads']) {
       assert.match(reason, expected)
       assert.equal(message.headers['id'], id)
     }
-    assert.equal(await add.delay(1, 1).get({ timeout: 30 }), 2)
+    assert.equal(await add.delay(1, 1).get({ timeout: 60 }), 2)
     assert.deepEqual(lines(), ['1 + 1'])
   })
 }
@@ -188,8 +188,8 @@ test('remote control is signed both ways, and what is not signed has no effect [
   const forged = forger(t, places, 'alice', (message) => packSigned({ ...message, signer: 'mallory 1' }))
   for (const sender of [unsigned, forged]) await sender.control.broadcast('shutdown')
   // Commands come in the order in which they were sent, so these have been read by now.
-  assert.deepEqual(await app.control.ping({ limit: 1, timeout: 10 }), [{ [worker.hostname]: { ok: 'pong' } }])
-  assert.deepEqual(await app.control.inspect({ limit: 1, timeout: 10 }).ping(), {
+  assert.deepEqual(await app.control.ping({ limit: 1, timeout: 60 }), [{ [worker.hostname]: { ok: 'pong' } }])
+  assert.deepEqual(await app.control.inspect({ limit: 1, timeout: 60 }).ping(), {
     [worker.hostname]: { ok: 'pong' },
   })
 })
@@ -210,7 +210,7 @@ test('a result that is not signed, or by a stranger, is a SecurityError to whoev
       children: [],
       date_done: null,
     })
-    await assert.rejects(app.asyncResult(id).get({ timeout: 10 }), (error) => {
+    await assert.rejects(app.asyncResult(id).get({ timeout: 60 }), (error) => {
       assert.ok(error instanceof BackendGetMetaError && error.cause instanceof SecurityError, String(error))
       return true
     })
@@ -232,7 +232,7 @@ test('rpc://: a result that a stranger sends is a SecurityError to whoever waits
     date_done: null,
   }
   await forged.results.save(meta, { replyTo: app.results.replyTo })
-  await assert.rejects(result.get({ timeout: 10 }), (error) => {
+  await assert.rejects(result.get({ timeout: 60 }), (error) => {
     assert.ok(error instanceof SecurityError, String(error))
     assert.match(error.message, /^Unknown certificate/)
     return true

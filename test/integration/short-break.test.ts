@@ -36,7 +36,7 @@ function startWorker(
 
 test('Redis: nobody else gets what a worker holds that connects again [7-102]', {
   ...needs('redis-server'),
-  timeout: 60_000,
+  timeout: 240_000,
 }, async (t) => {
   const { url } = await startRedis(t)
   const proxy = await startTcpProxy(t, Number(new URL(url).port))
@@ -75,7 +75,7 @@ test('Redis: nobody else gets what a worker holds that connects again [7-102]', 
 
 test('Redis: a task that runs when its connection breaks is ended and run again, on request [1-168]', {
   ...needs('redis-server'),
-  timeout: 60_000,
+  timeout: 240_000,
 }, async (t) => {
   const { url } = await startRedis(t)
   const proxy = await startTcpProxy(t, Number(new URL(url).port))

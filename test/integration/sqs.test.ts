@@ -59,7 +59,7 @@ test('tasks, retries and chords run on SQS, and leave nothing behind [10-072]', 
   await start()
   const parts = Array.from({ length: 25 }, (_, index) => add.s(index, index))
   const results = [add.delay(1, 2), again.delay(), chord(parts, total.s()).delay()]
-  assert.deepEqual(await Promise.all(results.map((result) => result.get({ timeout: 20 }))), [3, 2, 600])
+  assert.deepEqual(await Promise.all(results.map((result) => result.get({ timeout: 60 }))), [3, 2, 600])
   await eventually(async () => {
     const { messages } = await aws.inspect('celery')
     assert.deepEqual([messages.ready.length, messages.inflight.length], [0, 0])
@@ -70,7 +70,7 @@ test('no remote control where there are no broadcasts: the worker runs without [
   const { app, start } = await setup(t)
   const echo = app.task('t.echo', (text: string) => text)
   await start()
-  assert.equal(await echo.delay('here').get({ timeout: 20 }), 'here')
+  assert.equal(await echo.delay('here').get({ timeout: 60 }), 'here')
 })
 
 test('a worker that is stopped gives back what it has not begun, and ends what it has', async (t) => {
@@ -94,7 +94,7 @@ test('a worker that is stopped gives back what it has not begun, and ends what i
   await stopped
   assert.equal(begun.length, 1)
   await start()
-  const names = await Promise.all(results.map((result) => result.get({ timeout: 20 })))
+  const names = await Promise.all(results.map((result) => result.get({ timeout: 60 })))
   assert.deepEqual(names, ['a', 'b', 'c'])
 })
 
@@ -120,7 +120,7 @@ test('a task that takes longer than the visibility timeout runs once while its w
     assert.ok(Date.now() > first && held !== undefined && held.visibilityDeadline > first)
   })
   gate.resolve()
-  assert.equal(await result.get({ timeout: 20 }), 1)
+  assert.equal(await result.get({ timeout: 60 }), 1)
 })
 
 test('what a killed worker was working on runs again [1-281] [5-118]', async (t) => {
@@ -137,9 +137,9 @@ test('what a killed worker was working on runs again [1-281] [5-118]', async (t)
   }
   const worker = begin()
   await hang.delay(file)
-  await eventually(() => assert.equal(runs().length, 1), { timeout: 30_000 })
+  await eventually(() => assert.equal(runs().length, 1))
   await worker.kill()
   const other = begin()
-  await eventually(() => assert.deepEqual(runs(), [`${worker.pid}`, `${other.pid}`]), { timeout: 30_000 })
+  await eventually(() => assert.deepEqual(runs(), [`${worker.pid}`, `${other.pid}`]))
   await other.kill()
 })

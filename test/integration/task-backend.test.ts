@@ -54,11 +54,11 @@ suite('a task with a backend of its own', () => {
     {
       await using _worker = await startWorker(app)
       const good = await told.delay(1)
-      assert.equal(await good.get({ timeout: 30 }), 1)
-      assert.equal(await told.delay(5).get({ timeout: 30 }), 5)
+      assert.equal(await good.get({ timeout: 60 }), 1)
+      assert.equal(await told.delay(5).get({ timeout: 60 }), 5)
       assert.equal(await told.AsyncResult(good.id).state(), 'SUCCESS')
       const bad = await told.delay(-1)
-      await assert.rejects(bad.get({ timeout: 30 }), /below zero/)
+      await assert.rejects(bad.get({ timeout: 60 }), /below zero/)
       for (const { id } of [good, bad]) assert.equal(await inApp(app, id), 'PENDING')
       assert.deepEqual(kept, ['PROGRESS', 'SUCCESS', 'PROGRESS', 'SUCCESS', 'PROGRESS', 'FAILURE'])
       assert.equal(told.backend, told.AsyncResult('x').backend)
@@ -66,7 +66,7 @@ suite('a task with a backend of its own', () => {
       assert.equal(
         await group([told.s(3), plain.s(4), told.s(5)])
           .delay()
-          .get({ timeout: 30 })
+          .get({ timeout: 60 })
           .then(String),
         '3,4,5',
       )
@@ -84,7 +84,7 @@ suite('a task with a backend of its own', () => {
     const sum = app.task('t.sum', (values: unknown[]) => JSON.stringify(values))
     await using _worker = await startWorker(app)
     const result = await chord([part.s(1), part.s(2), part.s(3)], sum.s()).delay()
-    assert.equal(await result.get({ timeout: 30 }), '[1,2,3]')
+    assert.equal(await result.get({ timeout: 60 }), '[1,2,3]')
     assert.equal(await inApp(app, result.id), 'SUCCESS')
     await assert.rejects(chord([part.s(1), sum.s([])], sum.s()).delay(), ImproperlyConfigured)
   })
@@ -97,7 +97,7 @@ suite('a task with a backend of its own', () => {
     assert.equal(one.backend, other.backend)
     assert.notEqual(one.backend, app.results)
     await using _worker = await startWorker(app)
-    assert.equal(await one.delay().get({ timeout: 30 }), 1)
+    assert.equal(await one.delay().get({ timeout: 60 }), 1)
     await app.close()
   })
 })
@@ -123,7 +123,7 @@ suite('a task that can be asked to stop', () => {
       [true, 'ABORTED', false],
     )
     asked.resolve()
-    assert.deepEqual(await result.get({ timeout: 30 }), [false, true])
+    assert.deepEqual(await result.get({ timeout: 60 }), [false, true])
     assert.equal(await result.isAborted(), false)
     await result.abort()
     assert.equal(await patient.AsyncResult(result.id).state(), 'SUCCESS')

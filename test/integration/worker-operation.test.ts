@@ -81,7 +81,7 @@ test('autoscaling starts with the smallest pool, none at all without a minimum, 
     await eventually(() => gates.length > done)
     gates[done]?.()
   }
-  await Promise.all(results.map((result) => result.get({ timeout: 20 })))
+  await Promise.all(results.map((result) => result.get({ timeout: 60 })))
   assert.ok(lines.some((line) => /^Scaling up \d processes\.$/.test(line)))
   assert.ok(lines.includes('Scaling down 2 processes.'))
 })
@@ -97,7 +97,7 @@ test('messages are fetched for the largest pool that may be [7-044]', async (t) 
   for (let done = 0; done < 7; done += 1) {
     await eventually(() => begun.length > done)
     begun[done]?.()
-    await results[done]?.get({ timeout: 20 })
+    await results[done]?.get({ timeout: 60 })
   }
   assert.equal(worker.state.delivered, 7)
 })
@@ -162,7 +162,7 @@ for (const kind of testBrokers.filter(({ name }) => name === 'sqlite' || name ==
       })
       assert.equal(worker.state.delivered, begun)
       gates[done]?.()
-      await results[done]?.get({ timeout: 20 })
+      await results[done]?.get({ timeout: 60 })
     }
   })
 }
@@ -332,7 +332,7 @@ test('threads, autoscaling and the graph of steps on the command line [6-019, 6-
   const worker = await place.worker('-P', 'threads', '--autoscale', '1,2', '--disable-prefetch')
   assert.match(worker.output(), /\.> concurrency: \{min=1, max=2\} \(threads\)/)
   const pid = await place.send('cli.pid', [])
-  assert.equal(await pid.get({ timeout: 30 }), worker.pid)
+  assert.equal(await pid.get({ timeout: 60 }), worker.pid)
   assert.equal(await worker.stop(), 0)
   const graph = await place.run('graph', 'bootsteps', 'worker')
   assert.equal(graph.code, 0)

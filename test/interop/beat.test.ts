@@ -54,7 +54,7 @@ for (const broker of BROKERS) {
     const args = ['beat', '-l', 'INFO', '-s', join(tempDir(t), 'schedule')]
     const env = { ...place.env, SETTINGS: JSON.stringify(settings) }
     const beat = startPythonCelery(t, { app: PYTHON_APP, args, env })
-    await beat.waitForOutput(/Sending due task/, { timeout: 30_000 })
+    await beat.waitForOutput(/Sending due task/)
     const firstTwo = (await notes(place, 'from-python', 2)).slice(0, 2)
     assert.deepEqual(firstTwo, ['by node.note', 'by node.note'])
     await beat.stop()

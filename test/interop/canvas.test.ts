@@ -174,11 +174,11 @@ for (const broker of BROKERS) {
     const checkAll = async (workflows: readonly Workflow[]): Promise<void> => {
       for (const { python: expression, ours, value } of workflows) {
         assert.deepEqual(
-          await python.run(`return (${expression}).delay().get(timeout=20)`),
+          await python.run(`return (${expression}).delay().get(timeout=60)`),
           value,
           expression,
         )
-        assert.deepEqual(await ours(make).send([]).get({ timeout: 20 }), value, `ours: ${expression}`)
+        assert.deepEqual(await ours(make).send([]).get({ timeout: 60 }), value, `ours: ${expression}`)
       }
     }
 
@@ -211,9 +211,9 @@ for (const broker of BROKERS) {
     await t.test('workflows as JSON are rebuilt by the other side [3-040, 3-043..3-045, 3-182]', async () => {
       for (const { python: expression, ours, value } of [...CHAINS, ...GROUPS, ...CHORDS]) {
         const theirs = await python.run(`return json.loads(json.dumps(${expression}))`)
-        assert.deepEqual(await app.signatureFrom(theirs).send([]).get({ timeout: 20 }), value, expression)
+        assert.deepEqual(await app.signatureFrom(theirs).send([]).get({ timeout: 60 }), value, expression)
         const data = JSON.parse(JSON.stringify(ours(make)))
-        const answer = await python.run(`return signature(data, app=app).delay().get(timeout=20)`, { data })
+        const answer = await python.run(`return signature(data, app=app).delay().get(timeout=60)`, { data })
         assert.deepEqual(answer, value, `ours: ${expression}`)
       }
     })
@@ -223,9 +223,9 @@ for (const broker of BROKERS) {
         from celery import chunks
         from celery.canvas import xmap, xstarmap
         return [
-          xmap(sig('node.xsum'), [[1, 2], [3]], app=app).apply_async(queue='node').get(timeout=20),
-          xstarmap(sig('node.add'), [(1, 2), (3, 4)], app=app).apply_async(queue='node').get(timeout=20),
-          chunks(sig('node.add'), [(1, 2), (3, 4), (5, 6)], 2, app=app).apply_async(queue='node').get(timeout=20),
+          xmap(sig('node.xsum'), [[1, 2], [3]], app=app).apply_async(queue='node').get(timeout=60),
+          xstarmap(sig('node.add'), [(1, 2), (3, 4)], app=app).apply_async(queue='node').get(timeout=60),
+          chunks(sig('node.add'), [(1, 2), (3, 4), (5, 6)], 2, app=app).apply_async(queue='node').get(timeout=60),
         ]`)
       assert.deepEqual(answers, [
         [3, 3],
@@ -237,9 +237,9 @@ for (const broker of BROKERS) {
     await t.test('ids of parents, roots and groups [3-133, 3-152, 4-036, 5-007]', async () => {
       const requests = await python.run(`
         last = chain(node('request'), py('request'), node('request')).delay()
-        last.get(timeout=20)
+        last.get(timeout=60)
         members = group(node('request'), py('request')).delay()
-        return [[r.get() for r in (last.parent.parent, last.parent, last)], members.get(timeout=20), members.id]`)
+        return [[r.get() for r in (last.parent.parent, last.parent, last)], members.get(timeout=60), members.id]`)
       assert.ok(Array.isArray(requests))
       const [linked, members, group]: readonly unknown[] = requests
       checkChainIds(linked)
@@ -253,7 +253,7 @@ for (const broker of BROKERS) {
       )
       const { node, py } = make
       const last = await chain([node('request'), py('request'), node('request')]).send([])
-      await last.get({ timeout: 20 })
+      await last.get({ timeout: 60 })
       checkChainIds(
         await Promise.all([last.parent?.parent, last.parent, last].map((result) => result?.get())),
       )
@@ -277,8 +277,8 @@ for (const broker of BROKERS) {
         const last = await chain([make.py('add', 1, 1), fail, make.node('add', 1), make.py('add', 1)]).send(
           [],
         )
-        await assert.rejects(last.get({ timeout: 20 }), { name: type })
-        await assert.rejects(last.get({ timeout: 20, followParents: false }), { name: type })
+        await assert.rejects(last.get({ timeout: 60 }), { name: type })
+        await assert.rejects(last.get({ timeout: 60, followParents: false }), { name: type })
         await eventually(async () => (await last.parent?.failed()) === true)
       }
     })
@@ -317,7 +317,7 @@ for (const broker of BROKERS) {
               ],
               (body === 'node' ? node : py)('xsum'),
             ).send([])
-            await assert.rejects(ours.get({ timeout: 20 }), (error) => {
+            await assert.rejects(ours.get({ timeout: 60 }), (error) => {
               assert.ok(error instanceof ChordError)
               assert.match(error.message, repr)
               return true
@@ -351,11 +351,11 @@ for (const broker of BROKERS) {
         return result.id`)
       assert.ok(typeof id === 'string')
       const restored = await GroupResult.restore(id, app.resultContext)
-      assert.deepEqual(await restored?.get({ timeout: 20 }), [2, 4])
+      assert.deepEqual(await restored?.get({ timeout: 60 }), [2, 4])
       const ours = await group([make.node('add', 3, 3), make.py('add', 4, 4)]).send([])
       await ours.save()
       assert.deepEqual(
-        await python.run(`return GroupResult.restore(id, app=app).get(timeout=20)`, { id: ours.id }),
+        await python.run(`return GroupResult.restore(id, app=app).get(timeout=60)`, { id: ours.id }),
         [6, 8],
       )
     })
@@ -368,15 +368,15 @@ for (const broker of BROKERS) {
         [5, 6],
       ]
       // Routed like the task itself.
-      assert.deepEqual(await xmap(py('xsum'), pairs).delay().get({ timeout: 20 }), [3, 7, 11])
-      assert.deepEqual(await xstarmap(py('add'), pairs).delay().get({ timeout: 20 }), [3, 7, 11])
-      assert.deepEqual(await chunks(py('add'), pairs, 2).delay().get({ timeout: 20 }), [[3, 7], [11]])
+      assert.deepEqual(await xmap(py('xsum'), pairs).delay().get({ timeout: 60 }), [3, 7, 11])
+      assert.deepEqual(await xstarmap(py('add'), pairs).delay().get({ timeout: 60 }), [3, 7, 11])
+      assert.deepEqual(await chunks(py('add'), pairs, 2).delay().get({ timeout: 60 }), [[3, 7], [11]])
       const tail = chain([chunks(py('add'), pairs, 2), node('echo')])
-      assert.deepEqual(await tail.send([]).get({ timeout: 20 }), [[3, 7], [11]])
+      assert.deepEqual(await tail.send([]).get({ timeout: 60 }), [[3, 7], [11]])
       // As data they are those of Python.
       const data = JSON.parse(JSON.stringify([xmap(py('xsum'), pairs), chunks(py('add'), pairs, 2)]))
       const answer = await python.run(
-        `return [signature(data[0], app=app).apply_async(queue='py').get(timeout=20), data[1]['kwargs']['n']]`,
+        `return [signature(data[0], app=app).apply_async(queue='py').get(timeout=60), data[1]['kwargs']['n']]`,
         { data },
       )
       assert.deepEqual(answer, [[3, 7, 11], 2])
@@ -408,7 +408,7 @@ for (const broker of BROKERS) {
       const workflow = chain([node('request'), py('request'), node('request')])
       const last = await workflow.stamp({ customer: 'c1' }).send([])
       const requests = await Promise.all(
-        [last, last.parent, last.parent?.parent].map((result) => result?.get({ timeout: 20 })),
+        [last, last.parent, last.parent?.parent].map((result) => result?.get({ timeout: 60 })),
       )
       assert.deepEqual(
         requests.map((request) => Object(request).stamps),
@@ -421,7 +421,7 @@ for (const broker of BROKERS) {
         workflow = chain(node('request'), py('request'), node('request'))
         workflow.stamp(customer='c1')
         last = workflow.delay()
-        last.get(timeout=20)
+        last.get(timeout=60)
         return [r.get()['stamps'] for r in (last, last.parent, last.parent.parent)]`)
       assert.deepEqual(
         stamps,

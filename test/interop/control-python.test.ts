@@ -14,11 +14,11 @@ import {
 /** What each snippet begins with: `inspect` asks our prefork worker alone, and waits no longer than needed. */
 const HEAD = `
 ours = ['prefork@test']
-inspect = app.control.inspect(destination=ours, timeout=10)
+inspect = app.control.inspect(destination=ours, timeout=60)
 def ask(name, *args, **kwargs):
     return getattr(inspect, name)(*args, **kwargs)['prefork@test']
 def tell(name, *args, to='prefork@test', **kwargs):
-    return getattr(app.control, name)(*args, reply=True, destination=[to], timeout=10, **kwargs)[0][to]
+    return getattr(app.control, name)(*args, reply=True, destination=[to], timeout=60, **kwargs)[0][to]
 `
 
 for (const broker of BROKERS) {
@@ -114,7 +114,7 @@ return [
       await startNodeWorker(t, partners, { hostname: 'async@test', queues: ['shared'] })
       const answers = await run(`
 running = send('node.gate', 'never', queue='shared')
-there = app.control.inspect(destination=['async@test'], timeout=10)
+there = app.control.inspect(destination=['async@test'], timeout=60)
 until(lambda: there.active()['async@test'])
 told = tell('revoke', running.id, terminate=True, to='async@test')
 return [told == {'ok': f'terminate: {running.id}'}, outcome(running)['type'], until(lambda: not there.active()['async@test'])]`)
@@ -179,12 +179,12 @@ return ['x' in known, all(isinstance(stamp, float) for stamp, id in reply['revok
       assert.deepEqual(answers, [true, true, true])
       await startPython(t, partners)
       await run(
-        `app.control.revoke(['known to Python'], destination=[next(name for name in app.control.inspect().ping() if name.startswith('python@'))], reply=True)`,
+        `app.control.revoke(['known to Python'], destination=[next(name for name in app.control.inspect(timeout=60, limit=2).ping() if name.startswith('python@'))], reply=True)`,
       )
       const fresh = await startNodeCelery(t, partners, ['-P', 'solo', '-Q', 'held', '-n', 'fresh@test'])
       await fresh.waitForOutput(/mingle: sync with 2 nodes/)
       const revoked = await run(
-        `return app.control.inspect(destination=['fresh@test'], timeout=10).revoked()['fresh@test']`,
+        `return app.control.inspect(destination=['fresh@test'], timeout=60).revoked()['fresh@test']`,
       )
       assert.ok(Array.isArray(revoked) && revoked.includes('known to Python') && revoked.includes('x'))
     })

@@ -136,9 +136,7 @@ for (const broker of BROKERS) {
     )
 
     await t.test('tasks that are expired or unknown [5-065 5-063]', async () => {
-      const expired = await app
-        .signature('node.add')
-        .applyAsync({ args: [1, 1], countdown: 0.4, expires: 0.2 })
+      const expired = await app.signature('node.add').applyAsync({ args: [1, 1], countdown: 3, expires: 2 })
       const revoked = await know(expired.id, 'REVOKED')
       assert.deepEqual(typesOf(revoked).toSorted(), ['task-received', 'task-revoked', 'task-sent'])
       const unknown = await app.sendTask('node.nobody_knows', [], {}, { queue: 'node' })
@@ -245,7 +243,7 @@ for (const broker of BROKERS) {
     const action = node.app.signature('py.add', { args: [1, 2] }).set({ taskId: 'elected' })
     ours.events.gossip?.elect('vote', 'task', action.toJSON())
     await logged("I won the election 'vote'")
-    assert.equal(await node.app.asyncResult('elected').get({ timeout: 20 }), 3)
+    assert.equal(await node.app.asyncResult('elected').get({ timeout: 60 }), 3)
 
     await ours.stop()
     await theirs.waitForOutput(/node@test left/)
@@ -268,12 +266,12 @@ test('a dump has the lines of Python’s [9-017] [6-030]', needsPartners('redis'
   await node.app
     .signature('node.add', { args: [2, 3] })
     .delay()
-    .get({ timeout: 20 })
+    .get({ timeout: 60 })
   await assert.rejects(
     node.app
       .signature('node.fail', { args: ['Unicode'] })
       .delay()
-      .get({ timeout: 20 }),
+      .get({ timeout: 60 }),
   )
   await dispatcher.publish('test-of-values', { a: null, b: true, c: [1, 'x', 0.5], d: { e: 'f' }, g: 1e-7 })
   await worker.stop()

@@ -110,7 +110,7 @@ export async function startNodeCelery(
 ): Promise<RunningProcess> {
   const args = [CLI, '-A', NODE_APP, 'worker', '-l', 'INFO', ...words]
   const worker = startProcess(process.execPath, args, { t, env })
-  await worker.waitForOutput(/ ready\./, { timeout: 30_000 })
+  await worker.waitForOutput(/ ready\./)
   return worker
 }
 

@@ -25,8 +25,8 @@ for (const [broker, pool] of POOLS) {
         return [
           [get('node.add', n, n) for n in range(10)], outcome(send('node.fail', 'PaymentError'))['args'], get('node.retry', 2)['retries'],
           get('node.echo', [decimal.Decimal('1.10'), datetime.date(2024, 1, 2), 2**70]) == [decimal.Decimal('1.10'), datetime.date(2024, 1, 2), 2**70],
-          group(node('add', n, 1) for n in range(10)).delay().get(timeout=20),
-          chord([node('add', n, 1) for n in range(10)], node('xsum')).delay().get(timeout=20),
+          group(node('add', n, 1) for n in range(10)).delay().get(timeout=60),
+          chord([node('add', n, 1) for n in range(10)], node('xsum')).delay().get(timeout=60),
         ]`)
       const numbers = Array.from({ length: 10 }, (_, n) => n)
       assert.deepEqual(answers, [
@@ -71,7 +71,7 @@ for (const broker of BROKERS) {
     const { app } = startNodeApp(t, place)
     await startPython(t, place, ['-c', '2', '-Q', 'py'])
     const end = (name: string, options: object = {}): Promise<unknown> =>
-      app.signature(`py.${name}`).applyAsync(options).get({ timeout: 30, propagate: false })
+      app.signature(`py.${name}`).applyAsync(options).get({ timeout: 60, propagate: false })
 
     await t.test('the hard limit that we set kills the task [3-020, 5-011, 2-190]', async () => {
       const error = await end('spin', { timeLimit: 1 })

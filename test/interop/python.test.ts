@@ -13,7 +13,7 @@ import { sharedRabbitmq } from '../support/servers/rabbitmq.ts'
 import { startRedis } from '../support/servers/redis.ts'
 
 const APP = fileURLToPath(new URL('fixtures/partner.py', import.meta.url))
-const ADD = 'from partner import add; print(add.delay(2, 3).get(timeout=20))'
+const ADD = 'from partner import add; print(add.delay(2, 3).get(timeout=60))'
 
 test('Python Celery is at hand', needsPython(), async () => {
   assert.match(findPython()?.celery ?? '', /^5\.\d+\.\d+/)

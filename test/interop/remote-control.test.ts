@@ -18,11 +18,11 @@ for (const broker of BROKERS) {
     const { app } = startNodeApp(t, place)
     const worker = await startPython(t, place)
     const { control } = app
-    const [reply] = await control.ping({ limit: 1, timeout: 20 })
+    const [reply] = await control.ping({ limit: 1, timeout: 60 })
     const node = Object.keys(reply ?? {})[0] ?? ''
     assert.ok(node.startsWith('python@'))
-    const told = { destination: node, timeout: 20, reply: true }
-    const asked = control.inspect({ destination: node, timeout: 20 })
+    const told = { destination: node, timeout: 60, reply: true }
+    const asked = control.inspect({ destination: node, timeout: 60 })
     const answer = (replies: readonly object[]): unknown => Object.values(replies[0] ?? {})[0]
     const call = (name: string, args: readonly unknown[], options = {}) =>
       app.signature(`py.${name}`, { args }).applyAsync(options)
@@ -51,8 +51,8 @@ for (const broker of BROKERS) {
 
     await t.test('who is meant [5-085] [5-086]', async () => {
       const ping = async (options: object) => (await control.ping({ limit: 1, ...options })).length
-      assert.equal(await ping({ pattern: 'python@*', timeout: 20 }), 1)
-      assert.equal(await ping({ pattern: 'python@', matcher: 'pcre', timeout: 20 }), 1)
+      assert.equal(await ping({ pattern: 'python@*', timeout: 60 }), 1)
+      assert.equal(await ping({ pattern: 'python@', matcher: 'pcre', timeout: 60 }), 1)
       const none = await Promise.all([
         ping({ pattern: 'node@*', timeout: 0.3 }),
         ping({ pattern: 'x', matcher: 'pcre', timeout: 0.3 }),
@@ -75,10 +75,10 @@ for (const broker of BROKERS) {
       })
       await running.revoke({ terminate: true, signal: 'SIGKILL', wait: true, timeout: 1 })
       for (const result of [running, waiting]) {
-        await assert.rejects(result.get({ timeout: 20 }), TaskRevokedError)
+        await assert.rejects(result.get({ timeout: 60 }), TaskRevokedError)
       }
       assert.ok((await asked.revoked())[node]?.includes(running.id))
-      assert.equal(await call('add', [1]).get({ timeout: 20 }), 2)
+      assert.equal(await call('add', [1]).get({ timeout: 60 }), 2)
     })
 
     await t.test('its limits, queues and pool', async () => {
@@ -91,7 +91,7 @@ for (const broker of BROKERS) {
         ok: 'time limits set successfully',
       })
       assert.deepEqual(answer(await control.addConsumer('extra', told)), { ok: 'add consumer extra' })
-      assert.equal(await call('add', [2], { queue: 'extra' }).get({ timeout: 20 }), 3)
+      assert.equal(await call('add', [2], { queue: 'extra' }).get({ timeout: 60 }), 3)
       assert.deepEqual(answer(await control.cancelConsumer('extra', told)), {
         ok: 'no longer consuming from extra',
       })
@@ -139,7 +139,7 @@ for (const broker of BROKERS) {
       await worker.waitForOutput(/Got shutdown from remote/)
       openGate(place, 'last')
       assert.equal(await worker.wait(), 0)
-      assert.equal(await last.get({ timeout: 20 }), 'done')
+      assert.equal(await last.get({ timeout: 60 }), 'done')
     })
   })
 }

@@ -92,9 +92,9 @@ for (const [name, { ids, programs, modules, start }] of Object.entries(STORES)) 
       const answers = await python.run(`
         results = [send('node.add', n, n) for n in range(5)]
         failed = outcome(send('node.fail', 'TypeError'))['type']
-        typed = send('node.echo', {'a': [1.5, None, 'snö']}).get(timeout=20)
+        typed = send('node.echo', {'a': [1.5, None, 'snö']}).get(timeout=60)
         gone = results[0].id
-        values = [r.get(timeout=20) for r in results]
+        values = [r.get(timeout=60) for r in results]
         results[0].forget()
         return [values, failed, typed, AsyncResult(gone, app=app).state]`)
       assert.deepEqual(answers, [[0, 2, 4, 6, 8], 'TypeError', { a: [1.5, null, 'snö'] }, 'PENDING'])
@@ -102,16 +102,16 @@ for (const [name, { ids, programs, modules, start }] of Object.entries(STORES)) 
 
     await t.test('a Python worker answers our client', async () => {
       const results = await Promise.all([1, 2, 3].map((n) => call('py.add', n, n).delay()))
-      assert.deepEqual(await Promise.all(results.map((each) => each.get({ timeout: 20 }))), [2, 4, 6])
+      assert.deepEqual(await Promise.all(results.map((each) => each.get({ timeout: 60 }))), [2, 4, 6])
       assert.deepEqual(
         await call('py.echo', { a: ['snö', 1.5] })
           .delay()
-          .get({ timeout: 20 }),
+          .get({ timeout: 60 }),
         {
           a: ['snö', 1.5],
         },
       )
-      await assert.rejects(call('py.fail', 'KeyError').delay().get({ timeout: 20 }), { name: 'KeyError' })
+      await assert.rejects(call('py.fail', 'KeyError').delay().get({ timeout: 60 }), { name: 'KeyError' })
     })
 
     await t.test('groups saved by one are restored by the other', async () => {
@@ -120,10 +120,10 @@ for (const [name, { ids, programs, modules, start }] of Object.entries(STORES)) 
         result.save()
         return result.id`)
       const restored = await node.app.groupResult(String(saved))
-      assert.deepEqual(await restored?.get({ timeout: 20 }), [2, 4])
+      assert.deepEqual(await restored?.get({ timeout: 60 }), [2, 4])
       const ours = await group([call('py.add', 3, 3), call('node.add', 4, 4)]).delay()
       await ours.save()
-      const theirs = await python.run(`return GroupResult.restore(id, app=app).get(timeout=20)`, {
+      const theirs = await python.run(`return GroupResult.restore(id, app=app).get(timeout=60)`, {
         id: ours.id,
       })
       assert.deepEqual(theirs, [6, 8])
@@ -131,10 +131,10 @@ for (const [name, { ids, programs, modules, start }] of Object.entries(STORES)) 
 
     await t.test('chords of one across the workers of both', async () => {
       const header = [call('py.add', 1, 1), call('node.add', 2, 2)]
-      const value = await chord(header, call('py.xsum')).delay().get({ timeout: 30 })
+      const value = await chord(header, call('py.xsum')).delay().get({ timeout: 60 })
       assert.equal(value, 6)
       const theirs = await python.run(
-        `return chord([py('add', 1, 1), node('add', 2, 2)])(node('xsum')).get(timeout=30)`,
+        `return chord([py('add', 1, 1), node('add', 2, 2)])(node('xsum')).get(timeout=60)`,
       )
       assert.equal(theirs, 6)
     })

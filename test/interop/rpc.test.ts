@@ -24,7 +24,7 @@ test('results as messages between Python and us [4-070]', needsPartners('rabbitm
   await t.test('our worker answers Python’s client [4-070]', async () => {
     const answers = await python.run(`
       results = [send('node.add', n, n) for n in range(20)]
-      return [[r.get(timeout=20) for r in results], outcome(send('node.fail', 'TypeError'))['type'], get('node.retry', 2)['retries']]`)
+      return [[r.get(timeout=60) for r in results], outcome(send('node.fail', 'TypeError'))['type'], get('node.retry', 2)['retries']]`)
     assert.deepEqual(answers, [Array.from({ length: 20 }, (_, n) => 2 * n), 'TypeError', 2])
   })
 
@@ -34,25 +34,25 @@ test('results as messages between Python and us [4-070]', needsPartners('rabbitm
       def hear(body):
         seen.append(body['status'])
         if body['status'] == 'PROGRESS': (GATES / 'rpc-progress').touch()
-      value = send('node.progress', 'rpc-progress').get(timeout=20, on_message=hear)
+      value = send('node.progress', 'rpc-progress').get(timeout=60, on_message=hear)
       return [seen, value]`)
     assert.deepEqual(answer, [['PROGRESS', 'SUCCESS'], 'finished'])
   })
 
   await t.test('a Python worker answers our client [4-070]', async () => {
     const results = await Promise.all(Array.from({ length: 20 }, (_, n) => call('py.add', n, n)))
-    const values = await Promise.all(results.map((result) => result.get({ timeout: 20 })))
+    const values = await Promise.all(results.map((result) => result.get({ timeout: 60 })))
     assert.deepEqual(
       values,
       Array.from({ length: 20 }, (_, n) => 2 * n),
     )
-    await assert.rejects(call('py.fail', 'KeyError').get({ timeout: 20 }), {
+    await assert.rejects(call('py.fail', 'KeyError').get({ timeout: 60 }), {
       name: 'KeyError',
       message: 'missing',
     })
     const seen: string[] = []
     const value = await call('py.progress', 'rpc-progress-py').get({
-      timeout: 20,
+      timeout: 60,
       onMessage({ status }) {
         seen.push(status)
         if (status === 'PROGRESS') openGate(place, 'rpc-progress-py')
@@ -63,13 +63,13 @@ test('results as messages between Python and us [4-070]', needsPartners('rabbitm
 
   await t.test('chains across both answer the client that sent them [4-070, 3-060]', async () => {
     const value = await python.run(
-      `return chain(node('add', 1, 1), py('mul', 5), node('add', 1)).delay().get(timeout=20)`,
+      `return chain(node('add', 1, 1), py('mul', 5), node('add', 1)).delay().get(timeout=60)`,
     )
     assert.equal(value, 11)
     const ours = node.app
       .signature('py.add', { args: [1, 1] })
       .pipe(node.app.signature('node.mul', { args: [5] }))
       .pipe(node.app.signature('py.add', { args: [1] }))
-    assert.equal(await ours.delay().get({ timeout: 20 }), 11)
+    assert.equal(await ours.delay().get({ timeout: 60 }), 11)
   })
 })

@@ -46,15 +46,15 @@ for (const broker of BROKERS) {
       async () => {
         const answers = await python.run(`
         return [get('node.add', 2, 3), get('node.echo', 'Größe 大小 🎉', kwargs={'a': None}),
-                chain(node('add', 1, 2), py('add', 3), node('mul', 10)).delay().get(timeout=20),
-                chord([node('add', n, n) for n in range(3)], py('xsum')).delay().get(timeout=20),
+                chain(node('add', 1, 2), py('add', 3), node('mul', 10)).delay().get(timeout=60),
+                chord([node('add', n, n) for n in range(3)], py('xsum')).delay().get(timeout=60),
                 get('node.add', 1, 1, task_id='signed')]`)
         assert.deepEqual(answers, [5, ['Größe 大小 🎉', { a: null }], 60, 6, 2])
         assert.equal(
           await app
             .signature('py.add', { args: [4, 5] })
             .delay()
-            .get({ timeout: 20 }),
+            .get({ timeout: 60 }),
           9,
         )
         const [stored] = await place.redis.command('GET celery-task-meta-signed')
@@ -64,13 +64,13 @@ for (const broker of BROKERS) {
 
     await t.test('remote control [10-047]', async () => {
       const nodes = await python.run(`
-        return sorted(name for reply in app.control.ping(timeout=20, limit=2) for name in reply)`)
+        return sorted(name for reply in app.control.ping(timeout=60, limit=2) for name in reply)`)
       assert.ok(Array.isArray(nodes))
       assert.deepEqual(
         nodes.map((name) => String(name).split('@')[0]),
         ['node', 'python'],
       )
-      const ours = await app.control.ping({ limit: 2, timeout: 20 })
+      const ours = await app.control.ping({ limit: 2, timeout: 60 })
       assert.deepEqual(ours.flatMap((reply) => Object.keys(reply)).sort(), nodes)
     })
 

@@ -89,7 +89,7 @@ for (const broker of BROKERS) {
       await startPython(t, place, ['-c', '5', '-Q', 'shared'])
       await began(place, 'python')
       openGate(place, 'survive')
-      for (const result of results) assert.equal(await result.get({ timeout: 20 }), 'python')
+      for (const result of results) assert.equal(await result.get({ timeout: 60 }), 'python')
       assertEndedOnce(place, 'python')
     },
   )
@@ -108,7 +108,7 @@ for (const broker of BROKERS) {
       await startNodeWorker(t, node, { queues: ['shared'], concurrency: 5 })
       await began(place, 'node')
       openGate(place, 'survive')
-      for (const result of results) assert.equal(await result.get({ timeout: 20 }), 'node')
+      for (const result of results) assert.equal(await result.get({ timeout: 60 }), 'node')
       assertEndedOnce(place, 'node')
     },
   )
@@ -138,7 +138,7 @@ async function began(place: { readonly gates: string }, side: string): Promise<v
       const book = readBook(place, 'survivors')
       return wanted.every((line) => book.includes(line))
     },
-    { timeout: 30_000, message: `all tasks have begun on ${side}` },
+    { message: `all tasks have begun on ${side}` },
   )
 }
 

@@ -47,7 +47,7 @@ for (const broker of BROKERS) {
       app
         .signature('py.echo', { args: [value] })
         .applyAsync(options)
-        .get({ timeout: 20 })
+        .get({ timeout: 60 })
 
     await t.test(
       'what Python sends comes back the same [5-038..5-042, 5-045..5-048, 5-030, 12-059]',
@@ -136,7 +136,7 @@ for (const broker of BROKERS) {
           await app
             .signature('py.typed', { args: [value] })
             .delay()
-            .get({ timeout: 20 }),
+            .get({ timeout: 60 }),
         )
         assert.equal(seen, repr)
       }
@@ -200,12 +200,12 @@ for (const serializer of ['yaml', 'msgpack']) {
     assert.deepEqual(await python.run(`return changed(serializer)`, { serializer }), [])
     for (const value of PLAIN_VALUES) {
       const result = node.app.signature('py.echo', { args: [value] }).delay()
-      assert.deepStrictEqual(await result.get({ timeout: 20 }), value)
+      assert.deepStrictEqual(await result.get({ timeout: 60 }), value)
     }
     const answer = await python.run(`return outcome(send('node.fail', 'TypeError'))`)
     assert.ok(typeof answer === 'object' && answer !== null && 'type' in answer)
     assert.equal(answer.type, 'TypeError')
-    await assert.rejects(node.app.signature('py.fail').delay().get({ timeout: 20 }), { name: 'ValueError' })
+    await assert.rejects(node.app.signature('py.fail').delay().get({ timeout: 60 }), { name: 'ValueError' })
   })
 }
 
