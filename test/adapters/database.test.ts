@@ -87,7 +87,7 @@ function comparable(row: Readonly<Record<string, unknown>>): Record<string, unkn
   return { ...rest, value, texts }
 }
 
-suite('rows as Celery writes them are read, and written again [4-071] [1-089]', () => {
+suite('rows as Celery writes them are read, and written again [4-071] [12-022]', () => {
   for (const { name, settings = {}, rows = {} } of entries) {
     const [row] = rows['celery_taskmeta'] ?? []
     if (row === undefined) continue
@@ -171,7 +171,7 @@ test('the tables are those that SQLAlchemy makes [4-071]', async (t) => {
   }
 })
 
-test('names of tables, and when they are made [1-094] [1-095]', async (t) => {
+test('names of tables, and when they are made [1-089] [1-094] [1-095]', async (t) => {
   const own = file(t)
   const settings = {
     database_url: own.url.slice('db+'.length),

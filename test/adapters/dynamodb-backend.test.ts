@@ -51,7 +51,7 @@ test('the table is made with the capacity that the URL names, once for all [4-08
   assert.equal(Table?.ProvisionedThroughput?.WriteCapacityUnits, 2)
 })
 
-test("an item has Celery's attributes, and the key as Python shows bytes [4-086] [1-211]", async (t) => {
+test("an item has Celery's attributes, and the key as Python shows bytes [4-086] [1-211] [12-024]", async (t) => {
   const backend = await open(t, 'dynamodb://key:secret@eu-west-1/', {
     settings: { dynamodb_endpoint_url: endpoint },
   })

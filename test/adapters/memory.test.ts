@@ -6,7 +6,7 @@ const transport = createMemoryTransport()
 const url = `memory://${uuid()}`
 
 exerciseTransport({
-  name: 'memory',
+  name: 'memory [1-325, 5-125]',
   features: transport.features,
   connect: () =>
     transport.connect({

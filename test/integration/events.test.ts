@@ -90,7 +90,7 @@ async function listen(
 }
 
 for (const kind of testBrokers) {
-  const title = `events about tasks are switched on and off while a worker runs, with ${kind.name} [1-193 5-058]`
+  const title = `events about tasks are switched on and off while a worker runs, with ${kind.name} [1-193 5-058 10-070 10-071]`
   test(title, kind.needs, async (t) => {
     const { broker } = await kind.open(t)
     const app = openApp(t, broker)
@@ -123,7 +123,7 @@ for (const kind of testBrokers) {
   })
 }
 
-test('a worker with -E from the setting keeps its events [1-193 12-036]', async (t) => {
+test('a worker with -E from the setting keeps its events [1-193 6-118 12-036]', async (t) => {
   const app = openApp(t, `memory://${t.name}`, { workerSendTaskEvents: true })
   const worker = await startWorker(t, app)
   assert.equal(worker.events.disable(), false)
@@ -235,7 +235,7 @@ test('exchange and serializer of events can be chosen [1-106 1-107]', needs('red
   assert.deepEqual(here.types(), [])
 })
 
-test('workers hear of each other, and elect one of them [5-091 5-092]', async (t) => {
+test('workers hear of each other, and elect one of them [5-091 5-092 6-124]', async (t) => {
   const url = 'memory://gossips'
   const lines: string[] = []
   const logger = new StreamLogger('celery', { level: 'DEBUG', write: (line) => void lines.push(line) })
@@ -263,9 +263,51 @@ test('workers hear of each other, and elect one of them [5-091 5-092]', async (t
     () => lines.filter((line) => /I won the election 'vote'|elected for 'vote'/.test(line)).length === 2,
   )
   assert.equal(won.length, 1)
+  // By remote control: whoever gets the command stands.
+  await openApp(t, url).control.election('again', 'chore', 'mop')
+  const told = /I won the election 'again'|elected for 'again'/
+  await eventually(() => lines.filter((line) => told.test(line)).length === 2)
+  assert.equal(won.length, 2)
+  assert.match(won[1] ?? '', /^(?:first|second) mop$/)
   await second.stop()
   await eventually(() => left.includes('second@test'))
 })
+
+test(
+  'a worker that says and hears nothing makes no queue for it [7-113]',
+  needs('redis-server'),
+  async (t) => {
+    const redis = await startRedis(t)
+    const keys = async (): Promise<string[]> =>
+      (await redis.command('KEYS _kombu.binding.*'))
+        .map((key) => key.slice('_kombu.binding.'.length))
+        .toSorted()
+    const { events } = await listen(t, openApp(t, redis.url))
+    const quiet = { gossip: false, mingle: false, heartbeat: false, remoteControl: false }
+    const app = openApp(t, redis.url)
+    const worker = await startWorker(t, app, quiet)
+    assert.equal(
+      await app
+        .signature('t.add', { args: [1, 2] })
+        .delay()
+        .get({ timeout: 60 }),
+      3,
+    )
+    const before = await redis.command('SMEMBERS _kombu.binding.celeryev')
+    assert.deepEqual(await keys(), ['celery', 'celeryev'])
+    await worker.stop()
+    assert.deepEqual(events, [])
+
+    const party = await startWorker(t, openApp(t, redis.url))
+    await eventually(async () => assert.deepEqual(await keys(), ['celery', 'celery.pidbox', 'celeryev']))
+    await eventually(async () => {
+      const queues = await redis.command('SMEMBERS _kombu.binding.celeryev')
+      assert.equal(queues.length, before.length + 1)
+    })
+    await eventually(() => events.some(({ type }) => type === 'worker-heartbeat'))
+    await party.stop()
+  },
+)
 
 test('tasks in processes of their own tell monitors something [2-120 5-068]', async (t) => {
   const folder = tempDir(t)

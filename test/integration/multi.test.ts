@@ -34,7 +34,7 @@ function endLater(t: TestContext, place: CliPlace, names: readonly string[]): vo
   onCleanup(t, async () => kill(), kill)
 }
 
-test('nodes are started, restarted and stopped together [6-051 6-052 6-053 6-055 6-058 6-059 6-060 6-061 6-064 11-034 6-036]', async (t) => {
+test('nodes are started, restarted and stopped together [6-051 6-052 6-053 6-055 6-058 6-059 6-060 6-061 6-064 11-034 6-036 12-052]', async (t) => {
   const place = cliPlace(t)
   const nodes = ['a', 'b']
   endLater(t, place, nodes)

@@ -62,7 +62,7 @@ async function setup(t: TestContext, kind: TestBroker, options: UserWorkerOption
 
 for (const kind of testBrokers) {
   describe(`remote control on ${kind.name}`, { skip: kind.needs.skip }, () => {
-    test('tells which tasks it has and what it is [5-075 5-082 6-097 6-098 6-099 6-101 6-102 6-103 6-105 6-126 7-096 7-112]', async (t) => {
+    test('tells which tasks it has and what it is [5-075 5-082 6-097 6-098 6-099 6-101 6-102 6-103 6-105 6-126 7-096 7-112 10-070 10-071]', async (t) => {
       const { worker, inspect, add, gated } = await setup(t, kind)
       const running = await gated.delay('a')
       const waiting = await add.delay(1, 2)
@@ -273,6 +273,27 @@ test('errors are replies, and what is not meant for it is not answered [5-083 5-
   assert.deepEqual(await nodes({ destination: 'two@test' }), [])
   await worker.stop()
   assert.deepEqual(await nodes({}), [])
+})
+
+test('sends events about tasks as it is told, and gives a sign of life when it is asked [6-118 6-119]', async (t) => {
+  const { app, tell, add } = await setup(t, memory, { heartbeat: false })
+  const heard: string[] = []
+  const [listening, stop] = [Promise.withResolvers<void>(), new AbortController()]
+  const capturing = app.events
+    .receiver({ handlers: { '*': ({ type }) => void heard.push(type) } })
+    .capture({ wakeup: false, signal: stop.signal, onConsumeReady: listening.resolve })
+  await listening.promise
+  assert.deepEqual(await tell('disable_events'), { ok: 'task events already disabled' })
+  assert.deepEqual(await tell('enable_events'), { ok: 'task events enabled' })
+  assert.deepEqual(await tell('enable_events'), { ok: 'task events already enabled' })
+  await add.delay(1, 2).get({ timeout: 60 })
+  await eventually(() => heard.includes('task-succeeded'))
+  assert.deepEqual(await tell('disable_events'), { ok: 'task events disabled' })
+  assert.equal(heard.includes('worker-heartbeat'), false)
+  assert.equal(await tell('heartbeat'), null)
+  await eventually(() => heard.includes('worker-heartbeat'))
+  stop.abort()
+  await capturing
 })
 
 test('programs add commands of their own [6-125]', async (t) => {

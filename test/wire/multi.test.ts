@@ -26,7 +26,7 @@ function withoutProgram(text: string): string {
     .replaceAll(command, 'COMMAND')
 }
 
-test('nodes, their options and their command lines are those of Python [6-051 6-053 6-054 6-055 6-056 6-057 6-058 6-059 6-063]', async () => {
+test('nodes, their options and their command lines are those of Python [6-051 6-053 6-054 6-055 6-056 6-057 6-058 6-059 6-063 12-052]', async () => {
   assert.ok(VECTORS.length > 20)
   for (const { argv, code, output } of VECTORS) {
     const io = testIo()

@@ -24,7 +24,7 @@ suite('an app', () => {
     assert.equal(app.main, 'quiet')
   })
 
-  test('takes broker, backend and include as settings, like any other [1-243 2-003 2-013]', () => {
+  test('takes broker, backend and include as settings, like any other [1-243 2-003 2-013 11-026]', () => {
     const app = createTestApp({
       broker: ['memory://a', 'memory://b'],
       backend: 'cache+memory://',

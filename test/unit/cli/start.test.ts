@@ -22,7 +22,7 @@ function shortLived(): { readonly app: Celery; readonly told: unknown[] } {
   return { app, told }
 }
 
-test('a program runs the command line with its own app; options before the command are told first [2-022 9-053]', async () => {
+test('a program runs the command line with its own app; options before the command are told first [2-022 9-053 11-026]', async () => {
   const { app, told } = shortLived()
   assert.equal(await start(app, QUIET_WORKER), 0)
   assert.deepEqual(told, [

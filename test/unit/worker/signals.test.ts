@@ -54,6 +54,16 @@ suite('signals of a worker', () => {
     assert.equal(await echo.applyAsync([3], { queue: 'extra' }).get({ timeout: 60 }), 3)
   })
 
+  test('tell of each sign of life [9-043]', async () => {
+    const app = createTestApp({ clock: systemClock })
+    const senders: unknown[] = []
+    app.signals.heartbeatSent.connect(({ sender }) => void senders.push(sender))
+    await using worker = new Worker(app, { pool: 'solo', heartbeatInterval: '10ms' })
+    await worker.start()
+    await eventually(() => senders.length >= 3)
+    assert.ok(senders.every((sender) => sender === worker))
+  })
+
   test('tell of the tasks that it gets [9-023 9-030 9-031 9-032]', async () => {
     const app = createTestApp({ clock: systemClock })
     const { signals } = app
