@@ -3,6 +3,9 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { DecodeError } from '../../src/errors.ts'
 import { decodePickle, encodePickle } from '../../src/messaging/serialization/pickle/pickle.ts'
+import { sameEveryRun } from '../support/seed.ts'
+
+sameEveryRun()
 
 const key = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('__proto__', 'constructor', ''))
 const { value: anything } = fc.letrec<{ value: unknown }>((tie) => ({

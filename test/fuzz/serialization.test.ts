@@ -7,6 +7,9 @@ import { JsonSerializer } from '../../src/messaging/serialization/json.ts'
 import { MsgpackSerializer } from '../../src/messaging/serialization/msgpack.ts'
 import type { Serializer } from '../../src/messaging/serialization/serializer.ts'
 import { loadYamlSerializer } from '../../src/messaging/serialization/yaml.ts'
+import { sameEveryRun } from '../support/seed.ts'
+
+sameEveryRun()
 
 const json = new JsonSerializer()
 const msgpack = new MsgpackSerializer()

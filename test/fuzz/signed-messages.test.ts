@@ -8,7 +8,10 @@ import { CertificateStore } from '../../src/security/certificate-store.ts'
 import { digestOf } from '../../src/security/digest.ts'
 import { SecureSerializer } from '../../src/security/secure-serializer.ts'
 import { packSigned, unpackSigned } from '../../src/security/signed-envelope.ts'
+import { sameEveryRun } from '../support/seed.ts'
 import { readCertificate, readKey } from '../support/signers.ts'
+
+sameEveryRun()
 
 const store = new CertificateStore()
 store.add(readCertificate('alice'))

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { ConfirmWindow } from '../../../../../src/messaging/transports/amqp/confirm-window.ts'
+import { sameEveryRun } from '../../../../support/seed.ts'
+
+sameEveryRun()
 
 interface Entry {
   readonly number: number

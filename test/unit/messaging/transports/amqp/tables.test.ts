@@ -5,6 +5,9 @@ import { ByteWriter } from '../../../../../src/messaging/transports/amqp/byte-wr
 import { readContentHeader, UNREADABLE } from '../../../../../src/messaging/transports/amqp/content-header.ts'
 import { tableArguments } from '../../../../../src/messaging/transports/amqp/table-arguments.ts'
 import { readTable } from '../../../../../src/messaging/transports/amqp/table-reader.ts'
+import { sameEveryRun } from '../../../../support/seed.ts'
+
+sameEveryRun()
 
 test('a table is read as it was written', () => {
   const bytes = new Uint8Array([0, 255, 7])

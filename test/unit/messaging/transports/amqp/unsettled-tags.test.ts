@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { UnsettledTags } from '../../../../../src/messaging/transports/amqp/unsettled-tags.ts'
+import { sameEveryRun } from '../../../../support/seed.ts'
+
+sameEveryRun()
 
 test('what is contiguous from the oldest on is settled by one frame', () => {
   const tags = delivered(5)
