@@ -84,10 +84,9 @@ test('a worker that is stopped gives back what it has not begun, and ends what i
   })
   const worker = await start({ concurrency: 1, prefetchMultiplier: 4 })
   const results = await Promise.all(['a', 'b', 'c'].map((name) => gated.delay(name)))
-  await eventually(async () => {
-    assert.equal(begun.length, 1)
-    assert.equal((await aws.inspect('celery')).messages.inflight.length, 3)
-  })
+  // What SQS has handed out may be on its way yet.
+  await eventually(() => assert.deepEqual([begun.length, worker.state.requests.size], [1, 3]))
+  assert.equal((await aws.inspect('celery')).messages.inflight.length, 3)
   const stopped = worker.stop('warm')
   await eventually(async () => assert.equal(await waiting(aws), 2))
   gate.resolve()
