@@ -86,6 +86,7 @@ function upsert(key: string, columns: readonly string[], unless: string | undefi
   return `ON CONFLICT (${key}) DO UPDATE SET ${sets.join(', ')}${unless === undefined ? '' : ` WHERE NOT ${unless}`}`
 }
 
+/** The columns that SQLAlchemy makes in SQLite, which numbers the rows itself. */
 export const sqliteDialect: SqlDialect = {
   name: 'SQLite',
   placeholder: () => '?',
@@ -123,6 +124,7 @@ export const postgresqlDialect: SqlDialect = {
 /** Columns are larger than Celery's, in which results end at 64 KiB and times lose their fractions. */
 const LARGE_TYPES = { blob: 'LONGBLOB', date: 'DATETIME(6)', text: 'LONGTEXT' } as const
 
+/** The column of numbers counts by itself, and it is the conflicting key that an upsert goes by, whichever it is. */
 export const mysqlDialect: SqlDialect = {
   name: 'MySQL',
   placeholder: () => '?',
