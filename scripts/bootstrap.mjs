@@ -17,9 +17,10 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
-import { constants as osConstants } from 'node:os'
+import { constants as osConstants, uptime } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -47,6 +48,8 @@ const REQUIREMENTS = [
   'pymysql==1.2.4',
 ]
 const POLICY = '/usr/sbin/policy-rc.d'
+/** A new machine may be busy with its own updates, which hold the lock, and mirrors answer not always the first time. */
+const APT = ['-o', 'DPkg::Lock::Timeout=300', '-o', 'Acquire::Retries=3']
 
 let listsAreFresh = false
 
@@ -75,7 +78,7 @@ function run(command, args, env = {}) {
 async function alone(prepare) {
   const lock = join(CACHE, 'bootstrap.lock')
   mkdirSync(CACHE, { recursive: true })
-  for (;;) {
+  for (let waits = 0; ; waits += 1) {
     try {
       writeFileSync(lock, `${process.pid}`, { flag: 'wx' })
       break
@@ -85,6 +88,9 @@ async function alone(prepare) {
       }
       if (!isAlive(lock)) {
         rmSync(lock, { force: true })
+      }
+      if (waits === 50) {
+        say(`Another bootstrap prepares this checkout; if none does, remove ${lock}.`)
       }
       await new Promise((resolve) => setTimeout(resolve, 200))
     }
@@ -96,8 +102,12 @@ async function alone(prepare) {
   }
 }
 
+/** Whether the process that made the lock runs. One from before the machine was started does not, whoever has its number. */
 function isAlive(lock) {
   try {
+    if (statSync(lock).mtimeMs < Date.now() - uptime() * 1000) {
+      return false
+    }
     process.kill(Number(readFileSync(lock, 'utf8')), 0)
     return true
   } catch {
@@ -164,9 +174,9 @@ function installDebian(packages) {
   const letServicesBe = forbidServices()
   try {
     if (!listsAreFresh) {
-      listsAreFresh = run('apt-get', ['update', '-q'], env)
+      listsAreFresh = run('apt-get', [...APT, 'update', '-q'], env)
     }
-    return run('apt-get', ['install', '-q', '-y', '--no-install-recommends', ...packages], env)
+    return run('apt-get', [...APT, 'install', '-q', '-y', '--no-install-recommends', ...packages], env)
   } finally {
     letServicesBe()
   }
