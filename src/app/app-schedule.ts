@@ -1,9 +1,11 @@
 /** The periodic tasks that programs add to an app. Celery: `add_periodic_task`. */
+
 import type { Configuration } from '../config/configuration.ts'
 import type { Settings } from '../config/settings.ts'
 import type { UserCallOptions } from '../task/call-options.ts'
 import { toWireOptions } from '../task/call-options.ts'
 import { type AnySignature, type CanvasHost, Signature } from '../task/signature.ts'
+import { repr } from '../util/repr.ts'
 
 type Entries = Settings['beatSchedule']
 type Entry = Entries[string]
@@ -65,6 +67,9 @@ export class AppSchedule {
   }
 
   #signatureOf(task: AnySignature | { readonly name: string }): AnySignature {
+    if (!(task instanceof Signature) && typeof task?.name !== 'string') {
+      throw new TypeError(`addPeriodicTask takes a schedule and a call (add.s(2, 2)), not ${repr(task)}`)
+    }
     return task instanceof Signature ? task : new Signature<never, unknown>(this.#host, { task: task.name })
   }
 }

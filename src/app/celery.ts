@@ -67,7 +67,7 @@ import { AppTasks } from './app-tasks.ts'
 import { bugReport } from './bug-report.ts'
 import { ControlServices } from './control-services.ts'
 import type { Bound, InputOf, OutputOf, ParametersOf, TaskDeclaration, Unbound } from './declare-task.ts'
-import { readDeclaration } from './declare-task.ts'
+import { readDeclaration, readTaskBase } from './declare-task.ts'
 import type { UserOptions } from './user-options.ts'
 import { createUserOptions } from './user-options.ts'
 import type { BrokerRetry, WorkerSettings } from './worker-settings.ts'
@@ -199,9 +199,7 @@ export class Celery implements CanvasHost, AsyncDisposable {
   registerTask<Args extends readonly unknown[], Output>(
     task: TaskBase & { run(...args: Args): Output },
   ): Task<Args, Output> {
-    const { name, options } = task
-    const declared = { name, options, handlers: task, body: task.run }
-    return typedTask(this.#tasks.declare(declared, task))
+    return typedTask(this.#tasks.declare(readTaskBase(task), task))
   }
 
   /**

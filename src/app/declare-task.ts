@@ -1,10 +1,12 @@
 /** Reading the ways to declare a task: name, options and body in the combinations that `app.task` takes. */
 import { ImproperlyConfigured } from '../errors.ts'
+import { checkTaskOptions } from '../task/check-options.ts'
 import { HANDLER_NAMES } from '../task/option-names.ts'
 import type { UserTaskOptions } from '../task/options.ts'
 import type { TaskHandlers } from '../task/ports.ts'
 import type { StandardSchema } from '../task/standard-schema.ts'
-import { isPlainObject } from '../util/is-record.ts'
+import type { TaskBase } from '../task/task-base.ts'
+import { isPlainObject, isRecord } from '../util/is-record.ts'
 import { repr } from '../util/repr.ts'
 import type { TaskBaseOption } from './task-base-option.ts'
 
@@ -66,7 +68,32 @@ export function readDeclaration(
   const declared = readOptions(rest)
   const own = given ?? declared.options.name
   const name = typeof own === 'string' && own !== '' ? own : nameFrom(body, nameOf)
+  checkTaskOptions(name, { ...declared.options })
+  mustBeFunctions(name, { filter, ...declared.handlers })
+  if (base !== undefined && typeof base !== 'function' && !isRecord(base)) {
+    throw new TypeError(
+      `Task ${name}: base must be a class or an object of options and handlers, not ${repr(base)}`,
+    )
+  }
   return { ...declared, name, body: filter === undefined ? body : filter(body), base }
+}
+
+/** Reads a class-based task. @throws TypeError when it is none. */
+export function readTaskBase(task: TaskBase & { run(...args: never[]): unknown }): DeclaredTask {
+  if (!isRecord(task) || typeof task.run !== 'function') {
+    throw new TypeError(
+      `registerTask takes an instance of a class with a method run (registerTask(new Crawl())), not ${repr(task)}`,
+    )
+  }
+  return { name: task.name, options: task.options, handlers: task, body: task.run }
+}
+
+function mustBeFunctions(task: string, functions: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(functions)) {
+    if (value !== undefined && typeof value !== 'function') {
+      throw new TypeError(`Task ${task}: ${name} must be a function, not ${repr(value)}`)
+    }
+  }
 }
 
 function nameFrom(

@@ -35,8 +35,10 @@ export function callTask<T>(
   options: WireOptions,
 ): ResultPromise<T> {
   const id = idOf(options)
+  // First: if the settings cannot be read, that is thrown here, and there is no promise that nobody hears of.
+  const early = earlyResult<T>(host, target, id, options)
   const sent = send<T>(host, target, { id, args, kwargs, options })
-  return new ResultPromise(id, sent, earlyResult<T>(host, target, id, options))
+  return new ResultPromise(id, sent, early)
 }
 
 /** The result of a call that is being sent; undefined when it is none that comes from a backend. */

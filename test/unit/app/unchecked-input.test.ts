@@ -1,6 +1,8 @@
 /** What JavaScript lets through and no compiler has looked at: an error names the value, the place and the remedy. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { sharedTask } from '../../../src/app/shared-task.ts'
+import { TaskBase } from '../../../src/task/task-base.ts'
 import { createTestApp } from './test-app.ts'
 
 type Loose = (...args: readonly unknown[]) => unknown
@@ -55,6 +57,40 @@ test('tasks have names, one function and nothing else', () => {
   assert.throws(() => task('t.x', null, body), /without None/)
   assert.throws(() => loosely(app, 'remoteTask')(), /by its name, a text .* not None/)
   assert.throws(() => loosely(app, 'remoteTask')(''), /by its name, a text/)
+})
+
+test('what a task is made of is looked at where it is declared', () => {
+  const app = createTestApp()
+  const task = loosely(app, 'task')
+  assert.throws(() => task('t.x', { base: 5 }, body), /Task t\.x: base must be a class or an object .* not 5/)
+  assert.throws(() => task('t.x', { filter: 5 }, body), /Task t\.x: filter must be a function, not 5/)
+  assert.throws(
+    () => task('t.x', { onFailure: 'x' }, body),
+    /Task t\.x: onFailure must be a function, not 'x'/,
+  )
+  const registerTask = loosely(app, 'registerTask')
+  assert.throws(() => registerTask(), /registerTask takes an instance of a class .* not None/)
+  assert.throws(() => registerTask(TaskBase), /registerTask takes an instance of a class/)
+  assert.throws(() => registerTask({ name: 't.x' }), /with a method run/)
+  assert.throws(() => loosely(app, 'addPeriodicTask')(5, 't.add'), /addPeriodicTask takes .* not 't\.add'/)
+  assert.throws(
+    () => loosely({ sharedTask }, 'sharedTask')('t.shared', { maxRetris: 1 }, body),
+    /no option 'maxRetris'/,
+  )
+  // A shared task that was refused does no harm to any app.
+  assert.equal(app.tasks.get('t.shared'), undefined)
+})
+
+test('when the settings cannot be read, who calls hears of it, and nobody else', async (t) => {
+  const unheard: unknown[] = []
+  const note = (reason: unknown): void => void unheard.push(reason)
+  process.on('unhandledRejection', note)
+  t.after(() => process.off('unhandledRejection', note))
+  const app = createTestApp({ configSource: './nowhere.ts' })
+  const task = app.task('t.x', body)
+  await assert.rejects(async () => await task.delay(1), /nowhere/)
+  await new Promise(setImmediate)
+  assert.deepEqual(unheard, [])
 })
 
 test('calls are refused that cannot be meant like that', async () => {
