@@ -1,5 +1,6 @@
 /**
- * Keeps the house in order: arrows between rooms point down, nothing goes in a circle, files stay short.
+ * Keeps the house in order: arrows between rooms point down, nothing goes in a circle, files stay short (those of tests,
+ * scripts, examples and benchmarks, too).
  *
  * A room is a folder of `src` with a rank (the longest matching prefix names the room of a file). A file imports
  * from its own room or from rooms of a lower rank, types included. An entry (`src/index.ts` and its like) may
@@ -42,7 +43,7 @@ interface Import {
 export function checkArchitecture(sources: ReadonlyMap<string, string>): string[] {
   const imports = [...sources].flatMap(([file, text]) => importsOf(file, text))
   return [
-    ...[...sources].flatMap(([file, text]) => faultsOfFile(file, text)),
+    ...[...sources.keys()].flatMap(faultsOfFile),
     ...imports.flatMap((found) => faultOfImport(found)),
     ...importCircles(imports).map(
       (files) =>
@@ -83,14 +84,20 @@ function roomOf(file: string): Room | undefined {
   return found ?? (file.includes('/') ? undefined : { name: ENTRY, rank: RANKS.length })
 }
 
-function faultsOfFile(file: string, text: string): string[] {
+/** Checks how long files are, given as path below the root → text. Answers one message for each that is too long. */
+export function checkLengths(files: ReadonlyMap<string, string>): string[] {
+  return [...files].flatMap(([file, text]) => {
+    const lines = text.trimEnd().split('\n').length
+    return lines > MAX_LINES
+      ? [`${file}: ${lines} lines, the limit is ${MAX_LINES}. Split it by what it tells.`]
+      : []
+  })
+}
+
+function faultsOfFile(file: string): string[] {
   const faults: string[] = []
-  const lines = text.trimEnd().split('\n').length
   if (!roomOf(file)) {
     faults.push(`src/${file}: its folder has no rank. Give it one in scripts/check-architecture.ts.`)
-  }
-  if (lines > MAX_LINES) {
-    faults.push(`src/${file}: ${lines} lines, the limit is ${MAX_LINES}. Split it by what it tells.`)
   }
   if (VAGUE_NAMES.test(file)) {
     faults.push(`src/${file}: the name says nothing. Name it after its main export.`)
@@ -120,15 +127,20 @@ function faultOfImport({ file, line, target }: Import): string[] {
   return [`${place}, but ${to.name} ${why}. Declare the port in ${from.name}, or move the shared part below.`]
 }
 
+/** Path from `folder` → text of what a pattern finds there. */
+function read(folder: URL, pattern: string): ReadonlyMap<string, string> {
+  const files = globSync(pattern, { cwd: folder, exclude: (name) => name === 'node_modules' }).sort()
+  return new Map(files.map((file) => [file, readFileSync(new URL(file, folder), 'utf8')]))
+}
+
 if (import.meta.main) {
-  const root = new URL('../src/', import.meta.url)
-  const files = globSync('**/*.ts', { cwd: root }).sort()
-  const faults = checkArchitecture(
-    new Map(files.map((file) => [file, readFileSync(new URL(file, root), 'utf8')])),
-  )
+  const root = new URL('../', import.meta.url)
+  const sources = read(new URL('src/', root), '**/*.ts')
+  const everything = read(root, '{src,test,scripts,examples,bench}/**/*.{ts,mjs}')
+  const faults = [...checkArchitecture(sources), ...checkLengths(everything)]
   for (const fault of faults) {
     process.stderr.write(`${fault}\n`)
   }
-  process.stdout.write(`architecture: ${files.length} files, ${faults.length} faults\n`)
+  process.stdout.write(`architecture: ${sources.size} files, ${faults.length} faults\n`)
   process.exitCode = faults.length > 0 ? 1 : 0
 }

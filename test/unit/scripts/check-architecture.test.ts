@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { checkArchitecture } from '../../../scripts/check-architecture.ts'
+import { checkArchitecture, checkLengths } from '../../../scripts/check-architecture.ts'
 
 function faults(sources: Record<string, string>): string[] {
   return checkArchitecture(new Map(Object.entries(sources)))
@@ -87,11 +87,15 @@ test('an import from outside of src is refused', () => {
   assert.match(faults({ 'cli/main.ts': "import { a } from '../../test/a.ts'\n" }).join(), /outside src/)
 })
 
-test('a folder without a rank, a file too long and a vague name are told', () => {
+test('a folder without a rank and a vague name are told', () => {
   assert.match(faults({ 'attic/box.ts': '' }).join(), /has no rank/)
-  assert.match(faults({ 'util/url.ts': 'x\n'.repeat(501) }).join(), /501 lines, the limit is 500/)
-  assert.deepEqual(faults({ 'util/url.ts': 'x\n'.repeat(500) }), [])
   assert.match(faults({ 'task/helpers.ts': '' }).join(), /the name says nothing/)
+})
+
+test('a file that is too long is told, wherever it is', () => {
+  const long = checkLengths(new Map([['test/unit/a.test.ts', 'x\n'.repeat(501)]]))
+  assert.deepEqual(long, ['test/unit/a.test.ts: 501 lines, the limit is 500. Split it by what it tells.'])
+  assert.deepEqual(checkLengths(new Map([['src/util/url.ts', 'x\n'.repeat(500)]])), [])
 })
 
 test('circles are found inside a room, of types too, each once', () => {
