@@ -4,6 +4,7 @@ import type { AnySignature, ArgsOf, CanvasHost, HandleOf, ResultOf } from '../ta
 import { Signature } from '../task/signature.ts'
 import { Chain } from './chain.ts'
 import { Chord } from './chord.ts'
+import { membersOf } from './members.ts'
 import { pipe } from './pipe.ts'
 
 /**
@@ -61,7 +62,7 @@ export function chain<R = unknown>(
 export function chain(...tasks: readonly (AnySignature | Iterable<AnySignature>)[]): unknown {
   const [only, ...more] = tasks
   if (only instanceof Signature && more.length === 0) return new Chain(only.host, [only.element])
-  const all = tasks.flatMap((task) => (task instanceof Signature ? [task] : [...task]))
+  const all = membersOf(tasks, 'chain()')
   return inSequence(all[0]?.host ?? currentHost(), all)
 }
 

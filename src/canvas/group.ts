@@ -18,6 +18,7 @@ import type {
 import { Signature } from '../task/signature.ts'
 import type { Stamps } from '../task/stamping.ts'
 import { uuid } from '../util/uuid.ts'
+import { isIterable, membersOf } from './members.ts'
 
 /** The values of several signatures, in order. */
 export type ResultsOf<Members extends readonly unknown[]> = number extends Members['length']
@@ -266,7 +267,7 @@ export function group<const Members extends readonly AnySignature[]>(...tasks: M
 export function group<Member extends AnySignature>(tasks: Iterable<Member>): GroupOf<Member[]>
 export function group(...tasks: readonly (AnySignature | Iterable<AnySignature>)[]): Group {
   const [only, ...more] = tasks
-  const isList = only === undefined || only instanceof Signature || Array.isArray(only) || more.length > 0
+  const isList = only instanceof Signature || Array.isArray(only) || more.length > 0 || !isIterable(only)
   const made: Group = new Group(() => made.tasks[0]?.host ?? currentHost(), isList ? flattened(tasks) : only)
   return made
 }
@@ -283,5 +284,5 @@ function* stamped(tasks: Iterable<AnySignature>, stamping: Stamping, stamps: Sta
 function flattened(tasks: readonly (AnySignature | Iterable<AnySignature>)[]): AnySignature[] {
   const [only, ...more] = tasks
   if (more.length === 0 && only instanceof Group) return [...only.tasks]
-  return tasks.flatMap((task) => (task instanceof Signature ? [task] : [...task])).map((task) => task.element)
+  return membersOf(tasks, 'group()').map((task) => task.element)
 }

@@ -257,7 +257,9 @@ export class BrokerConnection implements AsyncDisposable {
         if (wait.done || deadline.expired) throw error
         const pause = Math.min(wait.value, deadline.remaining ?? wait.value)
         const of = policy.maxRetries === undefined ? '' : `/${policy.maxRetries}`
-        this.#logger.warn(`${error.message}. Trying again in ${pause / 1000} seconds... (${tries}${of})`)
+        this.#logger.warn(
+          `${error.message}. Trying again in ${(pause / 1000).toFixed(2)} seconds... (${tries}${of})`,
+        )
         await sleep(pause, { signal, clock: this.#clock })
       }
     }

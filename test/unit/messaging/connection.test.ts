@@ -106,7 +106,7 @@ test('the log tells of attempts in Celery’s words, without the password [7-108
   const failed = assert.rejects(connection.channel())
   await clock.advance(2000)
   await failed
-  assert.deepEqual(lines, ['a is down. Trying again in 2 seconds... (1/1)'])
+  assert.deepEqual(lines, ['a is down. Trying again in 2.00 seconds... (1/1)'])
 })
 
 test('what no attempt can mend is told at once', async () => {
