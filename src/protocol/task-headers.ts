@@ -165,16 +165,16 @@ function readField(draft: Draft, key: string, value: unknown): void {
 function readRareField(draft: Draft, key: string, value: unknown): void {
   switch (key) {
     case 'shadow':
-      draft.shadow = text(key, value) || undefined
+      draft.shadow = shownText(key, value) || undefined
       return
     case 'argsrepr':
-      draft.argsrepr = text(key, value)
+      draft.argsrepr = shownText(key, value)
       return
     case 'kwargsrepr':
-      draft.kwargsrepr = text(key, value)
+      draft.kwargsrepr = shownText(key, value)
       return
     case 'origin':
-      draft.origin = text(key, value)
+      draft.origin = shownText(key, value)
       return
     case 'eta':
       draft.eta = time(key, value)
@@ -218,6 +218,14 @@ function seconds(value: unknown): number | undefined {
 function text(key: string, value: unknown): string {
   if (typeof value !== 'string') throw wrong(key, 'text', value)
   return value
+}
+
+/**
+ * A text for people only. RabbitMQ hands over as bytes what is no UTF-8: Python writes lone surrogates so, and a task is
+ * not lost for the sake of a character that nobody can read.
+ */
+function shownText(key: string, value: unknown): string {
+  return value instanceof Uint8Array ? new TextDecoder().decode(value) : text(key, value)
 }
 
 function integer(key: string, value: unknown): number {

@@ -57,7 +57,7 @@ for (const broker of BROKERS) {
         utc, plus = datetime.timezone.utc, datetime.timezone(datetime.timedelta(hours=5, minutes=30))
         values = [
           None, True, False, 0, -1, 2**31, 2**53, 2**53 + 1, -2**53 - 1, 2**63, 2**64 + 1, 10**30, 0.1, -1.5, 1e-7, 1.5e300,
-          float('inf'), float('-inf'), '', 'text', 'Größe 大小 🎉 \\u0000 \\u2028 " \\\\', '__type__', 'NaN',
+          float('inf'), float('-inf'), '', 'text', 'Größe 大小 🎉 \\u0000 \\u2028 " \\\\', '__type__', 'NaN', 'a\\ud800b',
           [], {}, [[]], [None], {'a': {'b': [1, {'c': None}]}}, {'': 1, '__proto__': 2, 'constructor': 3}, {'ключ': 'значение'},
           datetime.datetime(2024, 2, 29, 12, 30, 45, tzinfo=utc), datetime.datetime(2024, 2, 29, 12, 30, 45, 123456, tzinfo=utc),
           datetime.datetime(2024, 2, 29, 12, 30, 45, 1, tzinfo=plus), datetime.datetime(2024, 2, 29, 12, 30, 45, 123000),

@@ -65,6 +65,22 @@ suite('readTaskHeaders', () => {
     assert.equal(headers?.eta, '2030-01-02T03:04:05.678000+00:00')
   })
 
+  test('texts for people may be no UTF-8, as lone surrogates of Python are [5-012]', () => {
+    const bytes = Uint8Array.from([0x27, 0xed, 0xa0, 0x80, 0x27])
+    const headers = readTaskHeaders({
+      ...least,
+      argsrepr: bytes,
+      kwargsrepr: bytes,
+      shadow: bytes,
+      origin: bytes,
+    })
+    const shown = "'\ufffd\ufffd\ufffd'"
+    assert.deepEqual(
+      [headers?.argsrepr, headers?.kwargsrepr, headers?.shadow, headers?.origin],
+      [shown, shown, shown, shown],
+    )
+  })
+
   for (const [key, value] of [
     ['id', 7],
     ['task', 7],
