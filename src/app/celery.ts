@@ -416,11 +416,6 @@ export class Celery implements CanvasHost, AsyncDisposable {
     return readBrokerRetry(this.settings)
   }
 
-  /** The zone of times in messages that have none. */
-  get naiveOffset(): Timezone {
-    return this.timezone
-  }
-
   /** The alternatives of the broker. */
   brokers(purpose: 'read' | 'write'): readonly TransportOptions[] {
     return this.amqp.broker.candidates(purpose)

@@ -6,7 +6,6 @@ import { toMilliseconds } from '../util/duration.ts'
 import { isRecord, isStringArray } from '../util/is-record.ts'
 import type { IsoDateTime } from '../util/iso8601.ts'
 import { formatIsoDate, instantOf, parseIsoDateTime } from '../util/iso8601.ts'
-import type { Timezone } from '../util/timezone.ts'
 
 /** The headers of a task as read: every field is there, absent ones are undefined. Plain data. */
 export interface TaskHeaders {
@@ -253,12 +252,12 @@ function wrong(key: string, wanted: string, value: unknown): InvalidTaskError {
 
 /**
  * The instant that the header `eta` or `expires` names, in milliseconds since 1970; parts of one count as a whole, so
- * that nothing runs too early.
+ * that nothing runs too early. Times without an offset are UTC whatever the zone of the app and the field `utc` of
+ * protocol 1 say, as in Celery's workers.
  *
- * @param zone in which times without offset are meant; default UTC.
  * @throws InvalidTaskError when it is no time.
  */
-export function taskTime(value: string, header: 'eta' | 'expires', zone?: Timezone): number {
+export function taskTime(value: string, header: 'eta' | 'expires'): number {
   let time: IsoDateTime
   try {
     time = parseIsoDateTime(value)
@@ -268,6 +267,5 @@ export function taskTime(value: string, header: 'eta' | 'expires', zone?: Timezo
     })
   }
   const rest = time.microsecond % 1000 === 0 ? 0 : 1
-  if (zone === undefined || time.offset !== undefined) return instantOf(time) + rest
-  return zone.toInstant({ ...time, millisecond: Math.floor(time.microsecond / 1000) }) + rest
+  return instantOf(time) + rest
 }

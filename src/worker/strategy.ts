@@ -31,8 +31,6 @@ export interface StrategyOptions {
   readonly hostname: string
   /** Decodes the body of a message whose headers do not say what it is (protocol 1). Throws `SerializationError`. */
   readonly decode: (delivery: Delivery) => unknown
-  /** Seconds east of UTC of times without offset (setting `timezone`). */
-  readonly naiveOffset: Parameters<typeof taskTime>[2]
   /** Whether somebody wants the representation of results now. */
   readonly wantRepr: () => boolean
   /** Limits that were set at run time, by the name of the task; they take the place of the task's own. */
@@ -47,8 +45,7 @@ export function readDelivery(delivery: Delivery, options: StrategyOptions): Read
   let headers: TaskHeaders | undefined
   try {
     headers = readTaskHeaders(delivery.headers)
-    const legacy = headers === undefined ? readLegacy(delivery, options) : undefined
-    headers ??= legacy?.headers
+    headers ??= readLegacy(delivery, options)?.headers
     if (headers === undefined) {
       return unrunnable(
         'unknown-message',
@@ -56,7 +53,7 @@ export function readDelivery(delivery: Delivery, options: StrategyOptions): Read
         headers,
       )
     }
-    return readTask(headers, legacy, delivery, options)
+    return readTask(headers, delivery, options)
   } catch (error) {
     if (error instanceof InvalidTaskError) return unrunnable('invalid', error.message, headers)
     if (error instanceof SecurityError) return unrunnable('disallowed', error.message, headers)
@@ -65,19 +62,13 @@ export function readDelivery(delivery: Delivery, options: StrategyOptions): Read
   }
 }
 
-function readTask(
-  headers: TaskHeaders,
-  legacy: LegacyTask | undefined,
-  delivery: Delivery,
-  options: StrategyOptions,
-): Reading {
+function readTask(headers: TaskHeaders, delivery: Delivery, options: StrategyOptions): Reading {
   const task = options.tasks.get(headers.task)
   if (task === undefined || !task.runnable) {
     const detail = `Received unregistered task of type '${headers.task}': no module that this worker loaded registers it`
     return unrunnable('unknown-task', detail, headers)
   }
   const limits = options.timeLimits.get(task.name) ?? task.options
-  const naiveOffset = legacy?.utc === true ? undefined : options.naiveOffset
   return {
     runnable: true,
     subject: {
@@ -86,8 +77,8 @@ function readTask(
       sendsEvents: task.options.sendEvents,
       timeLimit: headers.timeLimit ?? limits.timeLimit ?? options.timeLimit,
       softTimeLimit: headers.softTimeLimit ?? limits.softTimeLimit ?? options.softTimeLimit,
-      eta: headers.eta === undefined ? undefined : taskTime(headers.eta, 'eta', naiveOffset),
-      expires: headers.expires === undefined ? undefined : taskTime(headers.expires, 'expires', naiveOffset),
+      eta: headers.eta === undefined ? undefined : taskTime(headers.eta, 'eta'),
+      expires: headers.expires === undefined ? undefined : taskTime(headers.expires, 'expires'),
     },
   }
 }

@@ -4,7 +4,6 @@ import type { WorkerSignals } from '../app/worker-signals.ts'
 import type { Delivery } from '../messaging/message.ts'
 import type { Transport, TransportOptions } from '../messaging/transport.ts'
 import type { RunnerSource } from '../pool/pool.ts'
-import type { taskTime } from '../protocol/task-headers.ts'
 import type { TaskLookup } from '../task/ports.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
@@ -29,7 +28,6 @@ export interface WorkerApp {
   /** Writes outcomes that no process of the pool can write. */
   readonly recorder: OutcomeRecorder
   readonly brokerRetry: RetryOptions
-  readonly naiveOffset: Parameters<typeof taskTime>[2]
   /** Imports the modules of `imports` and `include`, and makes serializers of `acceptContent` ready. */
   loadModules(): Promise<void>
   /** Decodes a body by its content type. Throws `SerializationError`. */

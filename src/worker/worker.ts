@@ -304,7 +304,6 @@ export class Worker {
       tasks: app.tasks,
       hostname: this.hostname,
       decode: (delivery) => app.decodeBody(delivery),
-      naiveOffset: app.naiveOffset,
       wantRepr: () => host.observers.wantsResults,
       timeLimits: this.#timeLimits,
       timeLimit: options.timeLimit,

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { InvalidTaskError } from '../../../src/errors.ts'
 import { readTaskHeaders, taskTime } from '../../../src/protocol/task-headers.ts'
-import { timezone } from '../../../src/util/timezone.ts'
 
 const least = { task: 't', id: 'i' }
 
@@ -126,11 +125,9 @@ suite('taskTime', () => {
     assert.equal(taskTime('2030-01-02T04:00:00.001000Z', 'eta'), Date.parse('2030-01-02T04:00:00.001Z'))
   })
 
-  test('without an offset: UTC, or the zone that is given [5-025]', () => {
+  test('without an offset: UTC, whatever the zone of the app, as in Celery’s workers [5-025]', () => {
     assert.equal(taskTime('2030-07-01T12:00:00', 'eta'), Date.parse('2030-07-01T12:00:00Z'))
-    const zone = timezone('America/New_York')
-    assert.equal(taskTime('2030-07-01T12:00:00.5', 'eta', zone), Date.parse('2030-07-01T16:00:00.500Z'))
-    assert.equal(taskTime('2030-07-01T12:00:00+00:00', 'eta', zone), Date.parse('2030-07-01T12:00:00Z'))
+    assert.equal(taskTime('2030-07-01T12:00:00.5', 'eta'), Date.parse('2030-07-01T12:00:00.500Z'))
   })
 
   test('no time at all [7-071]', () => {
