@@ -59,8 +59,12 @@ export interface RetryOptions {
 /** Connections lost within a second; at one more there is a pause. As in Celery. */
 const MOST_RESTARTS = 5
 const RESTART_PAUSE_MS = 1000
-/** Milliseconds that a worker which stops waits for a broker that gives no answer. */
 const LONGEST_LEAVE = 10_000
+
+/** Milliseconds that a worker which stops waits for a server that gives no answer. */
+export function leaveTime(patience: number): number {
+  return Math.min(patience, LONGEST_LEAVE)
+}
 
 /**
  * Keeps a worker connected to its broker and consuming.
@@ -232,7 +236,7 @@ export class Consumer {
   }
 
   get #leaveTime(): number {
-    return Math.min(this.#options.patience, LONGEST_LEAVE)
+    return leaveTime(this.#options.patience)
   }
 
   /** A broker that does not answer keeps nobody from stopping: it will find out by itself, and so do we then. */

@@ -1,6 +1,9 @@
+import { TimeoutError } from '../errors.ts'
 import type { DispatcherOptions, EventDispatcher } from '../events/event-dispatcher.ts'
+import { waitOrAbort } from '../util/abort.ts'
 import { type Clock, systemClock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
+import { leaveTime } from './consumer.ts'
 import { Gossip, type GossipEvents } from './gossip.ts'
 import { Heartbeat, type WorkerLoad } from './heartbeat.ts'
 import { TaskEvents } from './task-events.ts'
@@ -31,6 +34,8 @@ export interface WorkerEventsOptions {
   readonly gossip: boolean
   readonly observers: TaskObservers
   readonly state: WorkerState
+  /** Milliseconds that saying good-bye may take. */
+  readonly patience: number
   /** Sends a task, given as a signature. */
   readonly callTask: (signature: unknown) => Promise<unknown>
   /** Told of each heartbeat. */
@@ -87,6 +92,17 @@ export class WorkerEvents {
     this.#stopped = true
     this.#options.observers.remove(this.#taskEvents)
     this.#heartbeat.stop()
+    const { patience, logger } = this.#options
+    try {
+      await waitOrAbort(this.#close(), { timeout: leaveTime(patience) }, 'the broker to hear the good-bye')
+    } catch (error) {
+      // Nobody needs to hear it: who is silent is gone.
+      if (!(error instanceof TimeoutError)) throw error
+      logger.warn(`events: ${error.message}`)
+    }
+  }
+
+  async #close(): Promise<void> {
     await this.gossip?.stop()
     await this.dispatcher.close()
   }

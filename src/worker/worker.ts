@@ -5,6 +5,7 @@ import type { Logger } from '../util/logger.ts'
 import type { Autoscaler } from './autoscaler.ts'
 import type { CommandState } from './commands/command-state.ts'
 import type { ConsumedQueue, Consumer } from './consumer.ts'
+import { leaveTime } from './consumer.ts'
 import type { ConsumerClass } from './consumer-class.ts'
 import { consumerClass } from './consumer-class.ts'
 import { DeadLetters } from './dead-letters.ts'
@@ -77,6 +78,8 @@ export class Worker {
   readonly #leaving = new AbortController()
   #stopping = false
   #stopped: Promise<void> | undefined
+  /** Settles when a cold stop has waited long enough for outcomes to be written. */
+  readonly #impatient = Promise.withResolvers<void>()
 
   /** @throws ImproperlyConfigured when an option cannot be. */
   constructor(app: WorkerApp, options: UserWorkerOptions = {}) {
@@ -219,9 +222,7 @@ export class Worker {
       const [how, exitcode] = mode === 'warm' ? ['Warm', 0] : ['Cold', 1]
       void workerShuttingDown.deliver({ sender: this.hostname, sig: signal, how, exitcode })
     }
-    if (this.#stopped !== undefined && mode === 'cold') {
-      void this.#attempt('end the pool', this.#pool?.stop({ graceful: false }))
-    }
+    if (this.#stopped !== undefined && mode === 'cold') void this.#endPool()
     this.#stopped ??= this.#shutDown(mode, 0)
     return this.#stopped
   }
@@ -240,8 +241,8 @@ export class Worker {
     for (const request of this.state.requests) request.drop()
     await this.#steps?.closeConsumer()
     const done = [await this.#attempt('stop consuming', this.#consumer?.stopConsuming())]
-    if (mode === 'cold') done.push(await this.#attempt('end the pool', this.#pool?.stop({ graceful: false })))
-    await this.state.whenIdle()
+    if (mode === 'cold') done.push(await this.#endPool())
+    done.push(await this.#whenIdle())
     await this.#steps?.close({ terminate: mode === 'cold' })
     done.push(await this.#attempt('end the pool', this.#pool?.stop({ graceful: true })))
     done.push(await this.#attempt('say good-bye', this.events.stop()))
@@ -250,6 +251,23 @@ export class Worker {
     this.#timer.close()
     await this.app.signals.workerShutdown.send({ sender: this })
     this.#closed.resolve(done.every(Boolean) ? exitCode : 1)
+  }
+
+  /** By force; then nothing is waited for but that outcomes are written, and not for long: a backend may be silent. */
+  async #endPool(): Promise<boolean> {
+    const ended = await this.#attempt('end the pool', this.#pool?.stop({ graceful: false }))
+    const { resolve } = this.#impatient
+    this.app.clock.setTimeout(resolve, leaveTime(this.options.patience)).unref()
+    return ended
+  }
+
+  /** Settles when there is no request left, or none that may be waited for. Answers whether all came to their end. */
+  async #whenIdle(): Promise<boolean> {
+    await Promise.race([this.state.whenIdle(), this.#impatient.promise])
+    const { size } = this.state.requests
+    if (size > 0)
+      this.#logger.error(`The outcomes of ${size} tasks could not be written while the worker stopped`)
+    return size === 0
   }
 
   /** One step of stopping; what goes wrong there must not keep the others from being done. */
