@@ -13,6 +13,9 @@ import type {
   RunnerSource,
 } from './pool.ts'
 
+/** So many that were taken back may stand in line with those that wait. */
+const MOST_WITHDRAWN = 100
+
 /**
  * Runs up to `size` jobs at once on this event loop. With size 1 it is Celery's `solo` pool; Celery's eventlet and
  * gevent are answered by it, too.
@@ -35,6 +38,8 @@ export class AsyncPool implements Pool {
   /** Jobs that have not ended, by id. */
   readonly #jobs = new Map<string, Entry>()
   readonly #waiting = new Fifo<Entry>()
+  /** How many of those that wait have been taken back. */
+  #withdrawn = 0
   #running = 0
   #idle: (() => void) | undefined
   #stopped: Promise<void> | undefined
@@ -159,6 +164,7 @@ export class AsyncPool implements Pool {
     entry.settled = true
     this.#jobs.delete(entry.job.id)
     if (entry.running) this.#running -= 1
+    else this.#leaveLine()
     if (entry.timers !== undefined) for (const timer of entry.timers) timer.cancel()
     entry.resolve(outcome)
     this.#fill()
@@ -169,8 +175,20 @@ export class AsyncPool implements Pool {
     while (this.#running < this.#size) {
       const entry = this.#waiting.shift()
       if (entry === undefined) return
-      if (!entry.settled) this.#begin(entry)
+      if (entry.settled) this.#withdrawn -= 1
+      else this.#begin(entry)
     }
+  }
+
+  /** While no slot becomes free nobody looks at those that were taken back, and there may be more and more of them. */
+  #leaveLine(): void {
+    this.#withdrawn += 1
+    if (this.#withdrawn < MOST_WITHDRAWN || this.#withdrawn * 2 < this.#waiting.size) return
+    for (let left = this.#waiting.size; left > 0; left -= 1) {
+      const entry = this.#waiting.shift()
+      if (entry?.settled === false) this.#waiting.push(entry)
+    }
+    this.#withdrawn = 0
   }
 }
 

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { AsyncPool } from '../../../src/pool/async-pool.ts'
+import type { PoolOutcome } from '../../../src/pool/pool.ts'
+import { Fifo } from '../../../src/util/fifo.ts'
+
+test('jobs that are taken back while no slot is free are not kept, and the others run in their order', async (t) => {
+  const gate = Promise.withResolvers<void>()
+  const ran: unknown[] = []
+  const runner = {
+    run: async (data: unknown) => {
+      ran.push(data)
+      await gate.promise
+    },
+    close: () => Promise.resolve(),
+  }
+  const push = t.mock.method(Fifo.prototype, 'push')
+  const pool = new AsyncPool({ size: 1 })
+  await pool.start({ module: '', init: undefined, create: () => Promise.resolve(runner) })
+  const run = (id: string): Promise<PoolOutcome> =>
+    pool.run({ id, data: id, softTimeLimit: undefined, timeLimit: undefined })
+  const kept = ['first', 'second', 'third'].map(run)
+  for (let number = 0; number < 5000; number += 1) {
+    const taken = run(`taken ${number}`)
+    pool.withdraw(`taken ${number}`)
+    assert.equal((await taken).kind, 'terminated')
+  }
+  const line: unknown = push.mock.calls[0]?.this
+  assert.ok(line instanceof Fifo)
+  assert.ok(line.size < 200, `${line.size} stand in line`)
+  gate.resolve()
+  await Promise.all(kept)
+  assert.deepEqual(ran, ['first', 'second', 'third'])
+  assert.equal(pool.info().running, 0)
+})
