@@ -28,7 +28,8 @@ export class UnsettledTags {
 
   /** A message was delivered; with `settled` nothing has to be said about it (`noAck`). */
   delivered(tag: number, settled: boolean): void {
-    this.#next = tag + 1
+    // The answer to a `get` is seen a little later than what came behind it for consumers.
+    this.#next = Math.max(this.#next, tag + 1)
     if (settled) {
       this.#settled.add(tag)
       this.#absorb()

@@ -37,6 +37,13 @@ test('deliveries that need no acknowledgement are no gap', () => {
   assert.deepEqual(tags.settle([1, 3]), [{ tag: 3, multiple: true }])
 })
 
+test('what is seen out of order can be settled, too', () => {
+  const tags = new UnsettledTags()
+  for (const tag of [1, 3, 2]) tags.delivered(tag, false)
+  assert.deepEqual(tags.settle([3]), [{ tag: 3, multiple: false }])
+  assert.deepEqual(tags.settle([1, 2]), [{ tag: 2, multiple: true }])
+})
+
 test('the broker settles exactly what was settled, in any order and grouping', () => {
   const step = fc.record({ deliver: fc.nat(5), settle: fc.array(fc.nat(30), { maxLength: 8 }) })
   fc.assert(
