@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { ConnectionError } from '../../src/errors.ts'
+import { Inheritance } from '../../src/messaging/transports/redis/inheritance.ts'
 import { uuid } from '../../src/util/uuid.ts'
 import { eventually, eventuallyValue } from '../support/eventually.ts'
 import {
@@ -266,6 +267,30 @@ suite('Redis and what goes wrong', needs('redis-server'), () => {
       openTestStore(t, url, { options: { master_name: 'nobody' } }),
       /No sentinel knows .*"nobody"/,
     )
+  })
+
+  test('what a broken connection held goes to the next one, queue by queue [7-102]', {
+    timeout: 60_000,
+  }, async (t) => {
+    const { url } = await startRedis(t)
+    const proxy = await startTcpProxy(t, Number(new URL(url).port))
+    const inheritance = new Inheritance()
+    const { store } = await openTestStore(t, proxy.through(url), { inheritance })
+    for (const queue of ['a', 'b', 'c']) await store.put(queue, [textMessage(queue)])
+    for (const queue of ['a', 'b', 'c']) await takeNow(store, [queue])
+    proxy.cut()
+    await store.closed
+    const { store: next } = await openTestStore(t, proxy.through(url), { inheritance })
+    // One who only looks does not work on anything.
+    assert.deepEqual((await takeNow(next, ['a'])).map(textOf), [])
+    const redelivered = async (queues: readonly string[]): Promise<readonly string[]> => {
+      const taken = await takeNext(next, queues)
+      return taken.map((message) => `${textOf(message)} ${message.message.redelivered}`)
+    }
+    assert.deepEqual(await redelivered(['b']), ['b true'])
+    assert.deepEqual((await redelivered(['a', 'b', 'c'])).toSorted(), ['a true', 'c true'])
+    const redis = await openTestConnection(t, url)
+    assert.equal(await redis.send('HLEN', 'unacked'), 3)
   })
 
   test('a server that has become a replica ends the connection', { timeout: 240_000 }, async (t) => {

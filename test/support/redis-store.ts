@@ -1,3 +1,4 @@
+import type { Inheritance } from '../../src/messaging/transports/redis/inheritance.ts'
 import { redisOptions } from '../../src/messaging/transports/redis/redis-options.ts'
 import type { RedisStore } from '../../src/messaging/transports/redis/redis-store.ts'
 import { openRedisStore } from '../../src/messaging/transports/redis/redis-store.ts'
@@ -20,13 +21,14 @@ export interface TestStoreOptions {
   readonly options?: Readonly<Record<string, unknown>>
   readonly ssl?: boolean | Readonly<Record<string, unknown>>
   readonly clientName?: string
+  readonly inheritance?: Inheritance
 }
 
 /** Opens a store on a real Redis, which is closed with the test. */
 export async function openTestStore(
   t: CleanupContext,
   url: string,
-  { options = {}, ssl = false, clientName = 'test' }: TestStoreOptions = {},
+  { options = {}, ssl = false, clientName = 'test', inheritance }: TestStoreOptions = {},
 ): Promise<TestStore> {
   const warnings: string[] = []
   const resolved = redisOptions({
@@ -37,7 +39,8 @@ export async function openTestStore(
     ssl,
     clientName,
   })
-  const store = await openRedisStore(resolved, { warn: (text) => warnings.push(text), clock: systemClock })
+  const warn = (text: string): void => void warnings.push(text)
+  const store = await openRedisStore(resolved, { warn, clock: systemClock, inheritance })
   // A test that breaks the connection has nothing left to close.
   const close = (): Promise<void> => store.close().catch(() => undefined)
   onCleanup(t, close, () => undefined)

@@ -24,7 +24,7 @@ import type {
   Taken,
 } from '../../virtual/queue-store.ts'
 import { Caretaker } from './caretaker.ts'
-import type { Inheritance } from './inheritance.ts'
+import type { Inheritance, Legacy } from './inheritance.ts'
 import { connectionName, Presence } from './presence.ts'
 import { RedisBindings } from './redis-bindings.ts'
 import { RedisFanout } from './redis-fanout.ts'
@@ -77,8 +77,10 @@ export class RedisStore implements QueueStore {
   readonly #caretaker: Caretaker
   readonly #presence: Presence
   readonly #inheritance: Inheritance | undefined
-  /** Taken over, and not handed out yet; undefined: not asked for yet. */
-  #inherited: HeldMessage[] | undefined
+  /** Taken over, and not handed out yet. */
+  #inherited: readonly HeldMessage[] = []
+  /** Queues of which was asked what a store before this one held. */
+  readonly #claimed = new Set<string>()
   readonly #closed = new Deferred<Error | undefined>()
   /** Milliseconds after which a queue without activity goes. AMQP: `x-expires`. */
   readonly #expiring = new Map<string, number>()
@@ -194,21 +196,36 @@ export class RedisStore implements QueueStore {
       this.#consumed = queues
       await this.#wake.start()
     }
-    const inherited = await this.#inherit(queues, max)
+    const inherited = wait ? await this.#inherit(queues, max) : []
     if (inherited.length > 0) return inherited
     const taken = await this.#taker.take(queues, { max, signal, wait })
     if (taken.length > 0) await this.#keepQueues(queues)
     return taken
   }
 
-  /** What a store before this one held comes first, and is asked for once. */
+  /** What a store before this one held comes first, and is asked for once for each queue that is consumed. */
   async #inherit(queues: readonly string[], max: number): Promise<readonly HeldMessage[]> {
-    if (this.#inherited === undefined) {
-      const legacies = this.#inheritance?.claim(queues) ?? []
-      this.#inherited = []
-      if (legacies.length > 0) this.#inherited.push(...(await this.#unacked.inherit(legacies)))
+    if (queues.some((queue) => !this.#claimed.has(queue))) {
+      const first = queues.filter((queue) => !this.#claimed.has(queue))
+      for (const queue of first) this.#claimed.add(queue)
+      const legacies = this.#inheritance?.claim(first) ?? []
+      if (legacies.length > 0) await this.#takeOver(legacies)
     }
-    return this.#inherited.length === 0 ? [] : this.#inherited.splice(0, max)
+    if (this.#inherited.length === 0) return []
+    const taken = this.#inherited.filter(({ queue }) => queues.includes(queue)).slice(0, max)
+    this.#inherited = this.#inherited.filter((message) => !taken.includes(message))
+    return taken
+  }
+
+  async #takeOver(legacies: readonly Legacy[]): Promise<void> {
+    try {
+      const inherited = await this.#unacked.inherit(legacies)
+      this.#inherited = [...this.#inherited, ...inherited]
+    } catch (error) {
+      // Broken again: the next store may do better.
+      this.#inheritance?.leave(legacies)
+      throw error
+    }
   }
 
   settle(taken: readonly Taken[]): Promise<void> {
