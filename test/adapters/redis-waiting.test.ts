@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import type { RedisStore } from '../../src/messaging/transports/redis/redis-store.ts'
 import type { RedisConnection } from '../../src/util/redis/redis-connection.ts'
 import { eventually } from '../support/eventually.ts'
 import type { TestStore } from '../support/redis-store.ts'
@@ -13,6 +14,7 @@ import {
 } from '../support/redis-store.ts'
 import { needs } from '../support/require-server.ts'
 import { startRedis } from '../support/servers/redis.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
 
 /** Longer than a test may take: what comes before that came without polling. */
 const NO_POLLING = { polling_interval: 600 }
@@ -43,6 +45,11 @@ async function looks(redis: RedisConnection): Promise<number> {
   return Number(/cmdstat_evalsha:calls=(\d+)/.exec(info)?.[1] ?? 0)
 }
 
+/** Replies of one connection come in order: who was to look at its queues has looked after these. */
+async function roundTrips(store: RedisStore): Promise<void> {
+  for (let index = 0; index < 5; index += 1) await store.size('q')
+}
+
 suite('waiting for messages in Redis', needs('redis-server'), () => {
   for (const mode of ['tracking', 'blocking'] as const) {
     test(`a message wakes who waits, without polling (${mode}) [1-275]`, { timeout: 240_000 }, async (t) => {
@@ -53,7 +60,9 @@ suite('waiting for messages in Redis', needs('redis-server'), () => {
       for (const text of ['a', 'b', 'c']) {
         const looked = await looks(redis)
         const waiting = takeNext(store, ['p', 'q'])
-        await eventually(async () => (await looks(redis)) > looked)
+        // Once it was told of a message, it knows without another look that there is no more.
+        if (text === 'a' || mode === 'blocking') await eventually(async () => (await looks(redis)) > looked)
+        else await roundTrips(store)
         if (mode === 'blocking') {
           await eventually(async () => String(await redis.send('CLIENT', 'LIST')).includes('cmd=blmove'))
         }
@@ -150,6 +159,68 @@ suite('waiting for messages in Redis', needs('redis-server'), () => {
     assert.equal(clients.split('user=blocking').length - 1, 3)
     await store.put('c', [textMessage('x')])
     assert.deepEqual((await waiting).map(textOf), ['x'])
+  })
+
+  test('the silence of a server that has never told of anything proves nothing', {
+    timeout: 20_000,
+  }, async (t) => {
+    const { url } = await startRedis(t)
+    const proxy = await startTcpProxy(t, Number(new URL(url).port))
+    const { store } = await openTestStore(t, proxy.through(url), { options: NO_POLLING })
+    const { store: producer } = await openTestStore(t, url)
+    await producer.put('q', [textMessage('a')])
+    assert.deepEqual((await takeNext(store, ['q'])).map(textOf), ['a'])
+    // The second connection is the one that hears of changes.
+    assert.equal(proxy.connections, 2)
+    proxy.stallOne(1)
+    await producer.put('q', [textMessage('b')])
+    assert.deepEqual((await takeNext(store, ['q'])).map(textOf), ['b'])
+    proxy.cut()
+    await store.closed
+  })
+
+  test('what was found empty together with the last messages is not asked again', {
+    timeout: 20_000,
+  }, async (t) => {
+    const { url } = await startRedis(t)
+    const { store } = await openTestStore(t, url, { options: NO_POLLING })
+    const { store: producer } = await openTestStore(t, url)
+    const redis = await openTestConnection(t, url)
+    // What else is done by scripts, such as signs of life, may come between.
+    await eventually(async () => {
+      await producer.put('q', [textMessage('a')])
+      await store.settle(await takeNext(store, ['q']))
+      const looked = await looks(redis)
+      const stop = new AbortController()
+      const waiting = store.take(['q'], { max: 1, signal: stop.signal, wait: true })
+      await roundTrips(store)
+      const after = await looks(redis)
+      stop.abort()
+      await store.settle(await waiting)
+      assert.equal(after, looked)
+    })
+  })
+
+  test('a word of the server that gets lost delays a message by no more than polling_interval', {
+    timeout: 20_000,
+  }, async (t) => {
+    const { url } = await startRedis(t)
+    const proxy = await startTcpProxy(t, Number(new URL(url).port))
+    const { store } = await openTestStore(t, proxy.through(url), { options: { polling_interval: 0.05 } })
+    const { store: producer } = await openTestStore(t, url)
+    await producer.put('q', [textMessage('a')])
+    await takeNext(store, ['q'])
+    const waiting = takeNext(store, ['q'])
+    await roundTrips(store)
+    await producer.put('q', [textMessage('b')])
+    assert.deepEqual((await waiting).map(textOf), ['b'])
+    proxy.stallOne(1)
+    for (const text of ['c', 'd']) {
+      await producer.put('q', [textMessage(text)])
+      assert.deepEqual((await takeNext(store, ['q'])).map(textOf), [text])
+    }
+    proxy.cut()
+    await store.closed
   })
 
   test('many consumers who wait are all woken, and one gets the message', { timeout: 240_000 }, async (t) => {

@@ -18,6 +18,8 @@ export interface TcpProxy {
   refuse(): Promise<void>
   /** Lets connections stay open and new ones be accepted, but moves not one byte more: a silent network. */
   stall(): void
+  /** Lets one of the open connections fall silent: the first is number 0. */
+  stallOne(number: number): void
   /** Ends `refuse` and `stall`; what has stalled flows on. */
   resume(): Promise<void>
   stop(): Promise<void>
@@ -80,6 +82,10 @@ export async function startTcpProxy(t: CleanupContext | undefined, target: numbe
       for (const pair of pairs) {
         hush(pair)
       }
+    },
+    stallOne(number) {
+      const pair = [...pairs][number]
+      if (pair !== undefined) hush(pair)
     },
     async resume() {
       if (stalled) {

@@ -130,6 +130,7 @@ export class RedisStore implements QueueStore {
       pollingInterval,
       clock,
       warn,
+      ignored: new Set([keys.unacked, keys.unackedIndex, keys.unackedMutex, keys.consumers]),
       lost: fail,
     })
     const { consumer } = this.#unacked

@@ -20,7 +20,7 @@ export class RedisSubscriber {
   readonly #lost: (reason: Error) => void
   readonly #patterns = new Map<string, Subscription>()
   #opening: Promise<RedisConnection> | undefined
-  #invalidated: Deliver = () => undefined
+  #invalidated: (keys: readonly string[] | undefined) => void = () => undefined
   #id = ''
 
   /** @param lost told when the connection is gone that was not closed from here. */
@@ -29,8 +29,11 @@ export class RedisSubscriber {
     this.#lost = lost
   }
 
-  /** Listens to changes of the keys that another connection tracks. Answers the id to redirect them to. */
-  async listenToInvalidations(invalidated: () => void): Promise<string> {
+  /**
+   * Listens to changes of the keys that another connection tracks: told are their names, or undefined when everything was
+   * flushed. Answers the id to redirect them to.
+   */
+  async listenToInvalidations(invalidated: (keys: readonly string[] | undefined) => void): Promise<string> {
     const connection = await this.#connection()
     this.#invalidated = invalidated
     await connection.subscribe([INVALIDATIONS])
@@ -88,7 +91,8 @@ export class RedisSubscriber {
     this.#id = String(await connection.send('CLIENT', 'ID').catch(() => ''))
     connection.listen((channel, payload, pattern) => {
       if (pattern === '') {
-        if (channel === INVALIDATIONS) this.#invalidated(payload)
+        if (channel === INVALIDATIONS)
+          this.#invalidated(Array.isArray(payload) ? payload.map(String) : undefined)
         return
       }
       for (const deliver of this.#patterns.get(pattern)?.listeners ?? []) deliver(payload)

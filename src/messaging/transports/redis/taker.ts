@@ -74,7 +74,7 @@ export class Taker {
       const { generation } = wake
       if (!wait || this.#drained.get(id) !== generation) {
         const { taken, drained } = await this.#tracked(this.#once(plan, max, wait))
-        if (drained) this.#markDrained(id, generation)
+        if (drained && wake.told) this.#markDrained(id, generation)
         if (taken.length > 0 || !wait) return taken
       }
       await wake.wait(generation, this.#watched(plan), signal)

@@ -26,6 +26,11 @@ export interface WakeOptions {
   readonly pollingInterval: number
   readonly clock: Clock
   readonly warn: (message: string) => void
+  /**
+   * Keys whose changes mean nothing. Before 7.2 Redis tells of all keys that a script was given, and not only of the
+   * lists that it read: without this everybody who waits would look whenever anybody takes or settles a message.
+   */
+  readonly ignored: ReadonlySet<string>
   /** A blocking connection was lost. */
   readonly lost: (reason: Error) => void
 }
@@ -36,6 +41,7 @@ export class Wake {
   readonly #waiting = new Set<Deferred>()
   readonly #watches = new Map<string, ListWatch>()
   #generation = 0
+  #told = false
   #start: Promise<void> | undefined
   #mode: 'tracking' | 'blocking' | 'polling' = 'polling'
   #closed = false
@@ -47,6 +53,14 @@ export class Wake {
   /** How the server tells of messages; `polling` before `start` has settled. */
   get mode(): 'tracking' | 'blocking' | 'polling' {
     return this.#mode
+  }
+
+  /**
+   * Whether the server has told of a change to a list before: only then can its silence be trusted. There may be servers
+   * and proxies that accept client tracking, and tell of nothing.
+   */
+  get told(): boolean {
+    return this.#told
   }
 
   /** Changes with every wake-up. Read it before you look at the lists, and hand it to `wait`. */
@@ -89,7 +103,7 @@ export class Wake {
   async #begin(): Promise<void> {
     const { connection, subscriber, warn, pollingInterval } = this.#options
     try {
-      const id = await subscriber.listenToInvalidations(() => this.#wake())
+      const id = await subscriber.listenToInvalidations((keys) => this.#heard(keys))
       await connection.send('CLIENT', 'TRACKING', 'ON', 'REDIRECT', id)
       this.#mode = 'tracking'
     } catch (error) {
@@ -105,6 +119,13 @@ export class Wake {
       )
       this.#mode = 'polling'
     }
+  }
+
+  /** Undefined: all keys are gone. */
+  #heard(keys: readonly string[] | undefined): void {
+    if (keys?.every((key) => this.#options.ignored.has(key))) return
+    this.#told = true
+    this.#wake()
   }
 
   #wake(): void {
