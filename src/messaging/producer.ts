@@ -88,7 +88,7 @@ export class Producer implements AsyncDisposable {
   #idle: Deferred | undefined
   #timer: TimerHandle | undefined
   #timerAt = Number.POSITIVE_INFINITY
-  /** Since when the broker owes us a confirmation and gives none; undefined when it owes nothing. */
+  /** Since when the broker owes us an answer and gives none; undefined when it owes nothing. */
   #silentSince: number | undefined
   #closed = false
 
@@ -167,6 +167,8 @@ export class Producer implements AsyncDisposable {
     const key = lineKey(publishing.options.declare)
     const line = this.#lines.get(key)
     if (line !== undefined) {
+      // A broker that keeps everybody waiting must not fill the memory with what was given up.
+      while (line[0]?.settled) line.shift()
       line.push(publishing)
       return
     }
@@ -183,13 +185,19 @@ export class Producer implements AsyncDisposable {
     const connection = this.#connection
     try {
       const channel = connection.ready ?? (await connection.channel({ retry: false }))
+      this.#silentSince ??= this.#clock.monotonic()
       await this.#declarations.declare(channel, declare, connection.generation)
-      this.#lines.delete(key)
+      this.#answered()
+      this.#endLine(key, line)
       for (const publishing of line) if (!publishing.settled) this.#send(channel, publishing)
     } catch (error) {
-      this.#lines.delete(key)
+      this.#endLine(key, line)
       for (const publishing of line) this.#consider(publishing, error)
     }
+  }
+
+  #endLine(key: string, line: readonly Publishing[]): void {
+    if (this.#lines.get(key) === line) this.#lines.delete(key)
   }
 
   /** The channel would not have the message. Perhaps what we declared once has been deleted by somebody since. */
@@ -228,6 +236,10 @@ export class Producer implements AsyncDisposable {
   #succeed(publishing: Publishing): void {
     publishing.resolve()
     this.#unwatch(publishing)
+    this.#answered()
+  }
+
+  #answered(): void {
     this.#silentSince = this.#underWay.size > 0 ? this.#clock.monotonic() : undefined
   }
 
@@ -285,6 +297,8 @@ export class Producer implements AsyncDisposable {
     const silent = this.#silentSince === undefined ? 0 : now - this.#silentSince
     if (blocked === undefined && silent >= this.#timeout / 2) {
       this.#silentSince = undefined
+      // Who comes now has nothing to do with those who wait for an answer on that connection.
+      this.#lines.clear()
       this.#connection.drop(`nothing was confirmed for ${Math.round(silent)} ms`)
     }
   }

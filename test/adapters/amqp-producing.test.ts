@@ -105,6 +105,21 @@ test('a broker that falls silent does not keep publishers waiting, and is left',
   assert.equal(connection.generation, 2)
 })
 
+test('one that falls silent while a queue is declared is left as well', server, async (t) => {
+  const rabbitmq = await sharedRabbitmq()
+  const { url } = await rabbitmq.newVhost(t)
+  const proxy = await startTcpProxy(t, rabbitmq.port)
+  const { producer, connection } = produce(t, [proxy.through(url)], { timeout: 300 })
+  const first = { target: { exchange: '', routingKey: 'first' }, declare: [new Queue('first')] }
+  await producer.publish(textMessage('before'), first)
+  proxy.stall()
+  await assert.rejects(producer.publish(textMessage('x'), TO_QUEUE), /300 ms have passed/)
+  assert.equal(connection.ready, undefined)
+  await proxy.resume()
+  await eventually(() => producer.publish(textMessage('after'), TO_QUEUE))
+  assert.equal(connection.generation, 2)
+})
+
 test('a broker that is silent from the start does not, either [1-018]', server, async (t) => {
   const rabbitmq = await sharedRabbitmq()
   const proxy = await startTcpProxy(t, rabbitmq.port)

@@ -184,6 +184,20 @@ test('a publish settles in time when the broker says nothing, and the connection
   assert.equal(await old.closed, undefined)
 })
 
+test('a broker that does not answer a declaration is left, and hinders nobody who comes later', async () => {
+  const clock = new VirtualClock()
+  const { brokers, connection, producer } = setUp({ clock, timeout: 1000 })
+  await producer.publish(MESSAGE, { target: TARGET })
+  brokers.latest.channel.declareGate = new Promise(() => undefined)
+  const options = { target: TARGET, declare: [QUEUE] }
+  const stuck = assert.rejects(producer.publish(MESSAGE, options), /1000 ms have passed/)
+  await clock.advance(1000)
+  await stuck
+  assert.equal(connection.ready, undefined)
+  await producer.publish(MESSAGE, options)
+  assert.equal(connection.generation, 2)
+})
+
 test('a slow broker that confirms other messages keeps its connection', async () => {
   const clock = new VirtualClock()
   const { brokers, connection, producer } = setUp({ clock, timeout: 1000 })

@@ -24,6 +24,8 @@ export class RecordingChannel implements Channel {
   answer: ((handed: HandedOver) => void) | undefined
   /** What the next declaration answers with. */
   declareError: Error | undefined
+  /** Declarations wait for it, if it is there. */
+  declareGate: Promise<void> | undefined
   readonly #ended = new Deferred<Error | undefined>()
   readonly closed: Promise<Error | undefined> = this.#ended.promise
 
@@ -33,6 +35,7 @@ export class RecordingChannel implements Channel {
 
   async declareQueue(queue: QueueDeclaration): Promise<QueueStatus> {
     this.calls.push(['declareQueue', queue])
+    await this.declareGate
     const error = this.declareError
     this.declareError = undefined
     if (error !== undefined) throw error
