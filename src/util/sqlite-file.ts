@@ -303,8 +303,16 @@ export class SqliteFile {
 
   /** The transaction failed: at `culprit`, or at its commit. */
   #undo(carriedOut: PendingWrite[], culprit: PendingWrite | undefined, error: unknown): void {
-    // SQLite has ended the transaction by itself after some errors.
-    if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
+    try {
+      // SQLite has ended the transaction by itself after some errors.
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
+    } catch (failure) {
+      // Closing undoes it, and nothing else would: those who wait must not wait for ever.
+      this.#writes.unshift(...carriedOut)
+      culprit?.reject(explainSqliteError(error, this.path, this.#busyTimeout))
+      this.#fail(failure)
+      return
+    }
     if (this.#alone > 0) this.#alone--
     let rejected = culprit
     if (rejected === undefined && carriedOut.length === 1) rejected = carriedOut.pop()

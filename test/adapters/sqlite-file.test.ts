@@ -64,6 +64,29 @@ test('a write that fails is undone alone, and the others are carried out once', 
   assert.deepEqual(values(file), [1, 2, 3])
 })
 
+// A failing disk must not keep anybody waiting.
+test('when a transaction cannot even be undone, everybody is told, and the file can be opened anew', async (t) => {
+  const file = await openSqliteFile(join(tempDir(t), 'file.sqlite3'), OPTIONS)
+  const { exec } = DatabaseSync.prototype
+  const mock = t.mock.method(DatabaseSync.prototype, 'exec', function (this: DatabaseSync, sql: string) {
+    if (sql === 'ROLLBACK') throw Object.assign(new Error('disk I/O error'), { errcode: 10 })
+    exec.call(this, sql)
+  })
+  const fails = file.write(() => {
+    throw new RangeError('mine')
+  })
+  const outcomes = await Promise.allSettled([insert(file, 1), fails, insert(file, 2)])
+  assert.deepEqual(
+    outcomes.map((outcome) => (outcome.status === 'rejected' ? outcome.reason.name : 'done')),
+    ['ConnectionError', 'RangeError', 'ConnectionError'],
+  )
+  assert.match(String(await file.closed), /could not be read or written: check the disk/)
+  mock.mock.restore()
+  const again = await open(t, file.path)
+  await insert(again, 3)
+  assert.deepEqual(values(again), [3])
+})
+
 // A constraint that is checked at the end fails nobody in particular.
 test('when a commit fails, each write tries by itself', async (t) => {
   const file = await open(t)
