@@ -293,6 +293,39 @@ suite('Redis and what goes wrong', needs('redis-server'), () => {
     assert.equal(await redis.send('HLEN', 'unacked'), 3)
   })
 
+  test('a full Redis: what is there is still taken, renewed, postponed, given back, taken over and settled', {
+    timeout: 60_000,
+  }, async (t) => {
+    const server = await startRedis(t)
+    const inheritance = new Inheritance()
+    const proxy = await startTcpProxy(t, Number(new URL(server.url).port))
+    const options = { visibility_timeout: 1, ...EAGER }
+    const { store: first } = await openTestStore(t, proxy.through(server.url), { inheritance })
+    const { store } = await openTestStore(t, server.url, { inheritance, options })
+    await first.put('p', [textMessage('held')])
+    await takeNow(first, ['p'])
+    for (const text of ['a', 'b', 'c', 'd']) await store.put('q', [textMessage(text)])
+    await server.command('CONFIG SET maxmemory 1')
+    await assert.rejects(store.put('q', [textMessage('e')]), /OOM/)
+    const [a, b, c, d] = await takeNow(store, ['q'])
+    assert.ok(a && b && c && d)
+    await store.lease.renew([a, b, c, d])
+    await store.postpone?.([{ taken: a, until: Date.now() }])
+    await store.restore([b], 'front')
+    await store.restore([c], 'back')
+    await store.settle([d])
+    const texts: string[] = []
+    await eventually(async () => {
+      const taken = await takeNow(store, ['q'])
+      texts.push(...taken.map(textOf))
+      await store.settle(taken)
+      assert.deepEqual(texts.toSorted(), ['a', 'b', 'c'])
+    })
+    proxy.cut()
+    await first.closed
+    assert.deepEqual((await takeNext(store, ['p'])).map(textOf), ['held'])
+  })
+
   test('a server that has become a replica ends the connection', { timeout: 240_000 }, async (t) => {
     const server = await startRedis(t)
     const { store } = await openTestStore(t, server.url)

@@ -13,6 +13,16 @@ local function failed(reply) return type(reply) == 'table' and reply.err end
 `
 
 /**
+ * At its maxmemory Redis refuses what may take memory, unless the script has written before: it does not stop one in the
+ * middle. What is done with messages that are there must go on then, or a full server could never become empty; so this
+ * is such a write, which changes nothing.
+ */
+const ALSO_WHEN_FULL = {
+  hash: `redis.pcall('HDEL', KEYS[1], '')\n`,
+  sortedSet: `redis.pcall('ZREM', KEYS[1], '')\n`,
+}
+
+/**
  * Takes messages off lists and records them as held, so that they are at every moment in one of the two places.
  *
  * KEYS: unacked, unacked index, the lists in the order in which they are served, and for each queue its list of dead.
@@ -109,7 +119,7 @@ end`)
  *
  * KEYS: unacked, unacked index, the list. ARGV: its tag; how many bytes follow the envelope in its record.
  */
-export const BURY: RedisScript = redisScript(`
+export const BURY: RedisScript = redisScript(`${ALSO_WHEN_FULL.hash}
 local record = redis.call('HGET', KEYS[1], ARGV[1])
 if not record then return end
 redis.call('LPUSH', KEYS[3], string.sub(record, 2, -1 - tonumber(ARGV[2])))
@@ -123,7 +133,7 @@ redis.call('ZREM', KEYS[2], ARGV[1])`)
  * least their leases must not have been renewed; then for each message its tag, its envelope, how many lists it goes
  * to, and their numbers. Answers how many were put back.
  */
-export const RESTORE: RedisScript = redisScript(`${NOW}
+export const RESTORE: RedisScript = redisScript(`${NOW}${ALSO_WHEN_FULL.hash}
 local push, restored, at = ARGV[1], 0, 3
 local ceiling = ARGV[2] ~= '' and now - tonumber(ARGV[2])
 while at <= #ARGV do
@@ -152,7 +162,7 @@ return restored`)
  * KEYS: unacked, unacked index. ARGV: what the new tags begin with; seconds of a lease; then for each message its tag
  * and the seconds until it is due.
  */
-export const POSTPONE: RedisScript = redisScript(`${NOW}
+export const POSTPONE: RedisScript = redisScript(`${NOW}${ALSO_WHEN_FULL.hash}
 local prefix, lease = ARGV[1], tonumber(ARGV[2])
 for i = 3, #ARGV, 2 do
   local record = redis.call('HGET', KEYS[1], ARGV[i])
@@ -169,7 +179,7 @@ end`)
  *
  * KEYS: unacked, unacked index. ARGV: what the new tags begin with; the old tags. Answers new tag, record, …
  */
-export const INHERIT: RedisScript = redisScript(`${NOW}
+export const INHERIT: RedisScript = redisScript(`${NOW}${ALSO_WHEN_FULL.hash}
 local out = {}
 for i = 2, #ARGV do
   local record = redis.call('HGET', KEYS[1], ARGV[i])
@@ -185,7 +195,7 @@ end
 return out`)
 
 /** Renews leases that still exist. KEYS: unacked index. ARGV: tags. Answers how many there are. */
-export const RENEW: RedisScript = redisScript(`${NOW}
+export const RENEW: RedisScript = redisScript(`${NOW}${ALSO_WHEN_FULL.sortedSet}
 local renewed = 0
 for from = 1, #ARGV, 1000 do
   local pairs = {}
@@ -219,12 +229,19 @@ return out`)
  * A consumer's sign of life. KEYS: consumers. ARGV: its id; seconds after which one without sign counts as dead;
  * seconds for which the caller alone has to do with those who are answered.
  */
-export const HEARTBEAT: RedisScript = redisScript(`${NOW}
+export const HEARTBEAT: RedisScript = redisScript(`${NOW}${ALSO_WHEN_FULL.sortedSet}
 local alive, claim = tonumber(ARGV[2]), tonumber(ARGV[3])
 redis.call('ZADD', KEYS[1], seconds(now), ARGV[1])
 local silent = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', seconds(now - alive), 'LIMIT', 0, 20)
 for i = 1, #silent do redis.call('ZADD', KEYS[1], seconds(now - alive + claim), silent[i]) end
 return silent`)
+
+/**
+ * Takes a lock unless somebody has it. KEYS: unacked, the lock. ARGV: a token; milliseconds after which the lock is gone
+ * by itself.
+ */
+export const LOCK: RedisScript = redisScript(`${ALSO_WHEN_FULL.hash}
+return redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2], 'NX')`)
 
 /** Removes a lock if it is still ours. KEYS: the lock. ARGV: its token. */
 export const UNLOCK: RedisScript = redisScript(`

@@ -7,7 +7,7 @@ import { matchesTopic } from '../../virtual/topic-pattern.ts'
 import { readRecord } from './record.ts'
 import type { RedisKeys } from './redis-keys.ts'
 import type { RedisOptions } from './redis-options.ts'
-import { EXPIRED, UNLOCK } from './redis-scripts.ts'
+import { EXPIRED, LOCK, UNLOCK } from './redis-scripts.ts'
 import type { Restorable, Unacked } from './unacked.ts'
 import { isPostponed, tagPrefix } from './unacked.ts'
 
@@ -39,8 +39,8 @@ export class Restorer {
   async restoreExpired(): Promise<number> {
     const { connection, keys, options } = this.#options
     const token = uuid()
-    const lock = ['SET', keys.unackedMutex, token, 'PX', options.unackedMutexExpire, 'NX'] as const
-    if ((await connection.send(...lock)) !== 'OK') return 0
+    const lock = [keys.unacked, keys.unackedMutex]
+    if ((await connection.run(LOCK, lock, [token, options.unackedMutexExpire])) !== 'OK') return 0
     try {
       return await this.#restoreAllExpired()
     } finally {
