@@ -305,8 +305,19 @@ suite('Redis and what goes wrong', needs('redis-server'), () => {
     await first.put('p', [textMessage('held')])
     await takeNow(first, ['p'])
     for (const text of ['a', 'b', 'c', 'd']) await store.put('q', [textMessage(text)])
+    await store.put('z', [textMessage('z'), textMessage('y', { properties: { priority: 9 } })])
     await server.command('CONFIG SET maxmemory 1')
+    assert.equal(await store.purge('z'), 2)
     await assert.rejects(store.put('q', [textMessage('e')]), /OOM/)
+    const urgent = textMessage('f', { properties: { priority: 9 } })
+    await assert.rejects(store.put('q', [textMessage('e'), urgent]), /OOM.*maxmemory/)
+    assert.equal(await store.size('q'), 4)
+    for (const queue of ['q', 'expires']) {
+      const args = queue === 'q' ? {} : { 'x-expires': 60_000 }
+      await store.declare(queue, { durable: true, autoDelete: false, arguments: args })
+      await store.bindings.add('e', { queue, routingKey: 'k', pattern: '' })
+    }
+    assert.equal((await store.bindings.list('e')).length, 2)
     const [a, b, c, d] = await takeNow(store, ['q'])
     assert.ok(a && b && c && d)
     await store.lease.renew([a, b, c, d])
@@ -324,6 +335,7 @@ suite('Redis and what goes wrong', needs('redis-server'), () => {
     proxy.cut()
     await first.closed
     assert.deepEqual((await takeNext(store, ['p'])).map(textOf), ['held'])
+    await store.bindings.remove('e', { queue: 'q', routingKey: 'k', pattern: '' })
   })
 
   test('a server that has become a replica ends the connection', { timeout: 240_000 }, async (t) => {

@@ -105,7 +105,7 @@ export class RedisConnection {
         return reply
       })
     } catch (error) {
-      throw this.#failure(error)
+      throw this.#failure(whyAborted(error))
     }
   }
 
@@ -273,6 +273,15 @@ export async function credentialsOf(target: RedisTarget): Promise<RedisCredentia
 
 function isUnknownScript(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('NOSCRIPT')
+}
+
+/** A transaction that is not carried out says only that; what the server said of its commands tells why. */
+function whyAborted(error: unknown): unknown {
+  const [first]: unknown[] =
+    error instanceof Error && 'previousErrors' in error && Array.isArray(error.previousErrors)
+      ? error.previousErrors
+      : []
+  return first ?? error
 }
 
 function toArgument(value: RedisValue): string | number | Buffer {

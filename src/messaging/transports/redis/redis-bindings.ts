@@ -1,7 +1,7 @@
 import type { RedisConnection } from '../../../util/redis/redis-connection.ts'
 import type { BindingTable, StoredBinding } from '../../virtual/queue-store.ts'
 import type { RedisKeys } from './redis-keys.ts'
-import { BIND, SWEEP } from './redis-scripts.ts'
+import { BIND, BIND_LASTING, SWEEP } from './redis-scripts.ts'
 
 /** What `RedisBindings` works with. */
 export interface RedisBindingsOptions {
@@ -80,10 +80,7 @@ export class RedisBindings implements BindingTable {
     const { connection, keys } = this.#options
     const expires = this.#options.expires(queue)
     if (expires === undefined) {
-      await connection.transaction([
-        ['SADD', keys.binding(exchange), member],
-        ['SADD', keys.lastingBinding(exchange), member],
-      ])
+      await connection.run(BIND_LASTING, [keys.binding(exchange), keys.lastingBinding(exchange)], [member])
     } else {
       const deadline = Math.max(2 * expires, LEAST_DEADLINE)
       await connection.run(
@@ -96,10 +93,8 @@ export class RedisBindings implements BindingTable {
 
   async #unbind({ exchange, member }: MadeBinding): Promise<void> {
     const { connection, keys } = this.#options
-    await connection.transaction([
-      ['SREM', keys.binding(exchange), member],
-      ['SREM', keys.lastingBinding(exchange), member],
-    ])
+    const tables = [keys.binding(exchange), keys.lastingBinding(exchange)]
+    await Promise.all(tables.map((table) => connection.send('SREM', table, member)))
   }
 
   async #list(exchange: string): Promise<readonly StoredBinding[]> {

@@ -14,11 +14,12 @@ local function failed(reply) return type(reply) == 'table' and reply.err end
 
 /**
  * At its maxmemory Redis refuses what may take memory, unless the script has written before: it does not stop one in the
- * middle. What is done with messages that are there must go on then, or a full server could never become empty; so this
- * is such a write, which changes nothing.
+ * middle. What is done with messages that are there must go on then, and workers must be able to start, or a full server
+ * could never become empty; so this is such a write, which changes nothing.
  */
 const ALSO_WHEN_FULL = {
   hash: `redis.pcall('HDEL', KEYS[1], '')\n`,
+  set: `redis.pcall('SREM', KEYS[1], '')\n`,
   sortedSet: `redis.pcall('ZREM', KEYS[1], '')\n`,
 }
 
@@ -105,6 +106,15 @@ if watch and want > 0 then
   if not failure and not unrecordable then out[#out + 1], out[#out + 2] = 0, 0 end
 end
 return out`)
+
+/** Empties lists. KEYS: the lists. Answers how many items were in them. */
+export const PURGE: RedisScript = redisScript(`
+local count = 0
+for i = 1, #KEYS do
+  count = count + redis.call('LLEN', KEYS[i])
+  redis.call('DEL', KEYS[i])
+end
+return count`)
 
 /** Forgets what was held. KEYS: unacked, unacked index. ARGV: tags. */
 export const SETTLE: RedisScript = redisScript(`
@@ -254,13 +264,18 @@ return 0`)
  *
  * KEYS: the table, deadlines. ARGV: member of the table; exchange; milliseconds until the deadline.
  */
-export const BIND: RedisScript = redisScript(`${NOW}
+export const BIND: RedisScript = redisScript(`${NOW}${ALSO_WHEN_FULL.set}
 redis.call('SADD', KEYS[1], ARGV[1])
 local deadline = math.floor(now * 1000) + tonumber(ARGV[3])
 local known = redis.call('ZSCORE', KEYS[2], ARGV[2])
 if not known or tonumber(known) < deadline then
   redis.call('ZADD', KEYS[2], string.format('%.0f', deadline), ARGV[2])
 end`)
+
+/** Binds a queue that does not expire. KEYS: the table, that of lasting bindings. ARGV: member of the tables. */
+export const BIND_LASTING: RedisScript = redisScript(`${ALSO_WHEN_FULL.set}
+redis.call('SADD', KEYS[1], ARGV[1])
+redis.call('SADD', KEYS[2], ARGV[1])`)
 
 /**
  * Removes tables of bindings whose deadline has passed, except those to which queues are bound that do not expire.

@@ -30,6 +30,7 @@ import { RedisBindings } from './redis-bindings.ts'
 import { RedisFanout } from './redis-fanout.ts'
 import { RedisKeys } from './redis-keys.ts'
 import type { RedisOptions } from './redis-options.ts'
+import { PURGE } from './redis-scripts.ts'
 import { RedisSubscriber } from './redis-subscriber.ts'
 import { Restorer } from './restorer.ts'
 import { Taker } from './taker.ts'
@@ -242,13 +243,11 @@ export class RedisStore implements QueueStore {
   }
 
   async size(queue: string): Promise<number> {
-    return sum(await this.#connection.transaction(this.#forEachList(queue, 'LLEN')))
+    return sum(await this.#sendEach(this.#forEachList(queue, 'LLEN')))
   }
 
   async purge(queue: string): Promise<number> {
-    const sizes = this.#forEachList(queue, 'LLEN')
-    const replies = await this.#connection.transaction([...sizes, ...this.#forEachList(queue, 'DEL')])
-    return sum(replies.slice(0, sizes.length))
+    return Number(await this.#connection.run(PURGE, this.#keys.lists(queue), []))
   }
 
   async remove(queue: string): Promise<void> {
@@ -304,7 +303,12 @@ export class RedisStore implements QueueStore {
         ? []
         : this.#keys.lists(queue).map((list) => ['PEXPIRE', list, expires] as const)
     })
-    if (commands.length > 0) await this.#connection.transaction(commands)
+    await this.#sendEach(commands)
+  }
+
+  /** They go together, but not as a transaction: a server that is full would refuse that. */
+  #sendEach(commands: readonly RedisCommand[]): Promise<readonly unknown[]> {
+    return Promise.all(commands.map((command) => this.#connection.send(...command)))
   }
 }
 
