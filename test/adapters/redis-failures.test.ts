@@ -299,9 +299,8 @@ suite('Redis and what goes wrong', needs('redis-server'), () => {
     const server = await startRedis(t)
     const inheritance = new Inheritance()
     const proxy = await startTcpProxy(t, Number(new URL(server.url).port))
-    const options = { visibility_timeout: 1, ...EAGER }
     const { store: first } = await openTestStore(t, proxy.through(server.url), { inheritance })
-    const { store } = await openTestStore(t, server.url, { inheritance, options })
+    const { store } = await openTestStore(t, server.url, { inheritance, options: EAGER })
     await first.put('p', [textMessage('held')])
     await takeNow(first, ['p'])
     for (const text of ['a', 'b', 'c', 'd']) await store.put('q', [textMessage(text)])
