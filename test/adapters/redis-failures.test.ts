@@ -270,7 +270,7 @@ suite('Redis and what goes wrong', needs('redis-server'), () => {
   })
 
   test('what a broken connection held goes to the next one, queue by queue [7-102]', {
-    timeout: 60_000,
+    timeout: 240_000,
   }, async (t) => {
     const { url } = await startRedis(t)
     const proxy = await startTcpProxy(t, Number(new URL(url).port))
@@ -294,7 +294,7 @@ suite('Redis and what goes wrong', needs('redis-server'), () => {
   })
 
   test('a full Redis: what is there is still taken, renewed, postponed, given back, taken over and settled', {
-    timeout: 60_000,
+    timeout: 240_000,
   }, async (t) => {
     const server = await startRedis(t)
     const inheritance = new Inheritance()
