@@ -1,4 +1,5 @@
 import type { Delivery, OutgoingMessage } from '../messaging/message.ts'
+import type { Channel } from '../messaging/transport.ts'
 import type { Logger } from '../util/logger.ts'
 import type { Session } from './session.ts'
 import { type Settlement, type SettlementPolicy, settle } from './settlement.ts'
@@ -40,8 +41,8 @@ export class DeadLetters {
   readonly #queue: string | undefined
   readonly #hostname: string
   readonly #logger: Logger
-  /** The queue is declared once per session. */
-  readonly #declared = new WeakMap<Session, Promise<unknown>>()
+  /** Where the queue is known to be, or was tried to be made known; one per session. */
+  readonly #channels = new WeakMap<Session, Promise<Channel>>()
   /** How many were buried. */
   count = 0
 
@@ -79,10 +80,11 @@ export class DeadLetters {
       worker: this.#hostname,
     }
     try {
-      await this.#declare(session, queue)
-      await session.channel.publish(copyOf(delivery, death), { exchange: '', routingKey: queue })
+      const channel = await this.#channelOf(session, queue)
+      await channel.publish(copyOf(delivery, death), { exchange: '', routingKey: queue })
       return settle('buried', NO_POLICY)
     } catch (error) {
+      this.#closeChannel(session)
       if (!session.lost) {
         this.#logger.error(`Cannot move a message of ${delivery.queue} to ${queue}; it stays where it is`, {
           error,
@@ -111,19 +113,48 @@ export class DeadLetters {
     }
   }
 
-  #declare(session: Session, queue: string): Promise<unknown> {
-    let declared = this.#declared.get(session)
-    if (declared === undefined) {
-      declared = session.channel.declareQueue({
+  #channelOf(session: Session, queue: string): Promise<Channel> {
+    let channel = this.#channels.get(session)
+    if (channel === undefined) {
+      channel = this.#open(session, queue)
+      this.#channels.set(session, channel)
+    }
+    return channel
+  }
+
+  #closeChannel(session: Session): void {
+    const opening = this.#channels.get(session)
+    this.#channels.delete(session)
+    void opening?.then(closeQuietly, () => undefined)
+  }
+
+  /** A channel of its own: a broker that refuses closes it, and the tasks must go on. */
+  async #open({ connection, lost }: Session, queue: string): Promise<Channel> {
+    const channel = await connection.openChannel()
+    try {
+      await channel.declareQueue({
         name: queue,
         durable: true,
         exclusive: false,
         autoDelete: false,
         arguments: {},
       })
-      this.#declared.set(session, declared)
+      return channel
+    } catch (error) {
+      if (lost) throw error
+      // Somebody may have made it otherwise, and wants it so. Whether it is there, publishing tells.
+      await closeQuietly(channel)
+      this.#logger.warn(`Cannot declare the dead-letter queue ${queue}: ${String(error)}`)
+      return await connection.openChannel()
     }
-    return declared
+  }
+}
+
+async function closeQuietly(channel: Channel): Promise<void> {
+  try {
+    await channel.close()
+  } catch {
+    // Its end was the reason for closing it, or its connection is gone.
   }
 }
 

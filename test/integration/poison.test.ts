@@ -3,11 +3,15 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { WorkerLostError } from '../../src/index.ts'
-import { silentLogger } from '../../src/util/logger.ts'
+import { Celery, WorkerLostError } from '../../src/index.ts'
+import { resolveTransport } from '../../src/messaging/transports/resolve-transport.ts'
+import { StreamLogger, silentLogger } from '../../src/util/logger.ts'
+import { Worker } from '../../src/worker/worker.ts'
 import { testBrokers } from '../support/brokers.ts'
 import { onCleanup } from '../support/cleanup.ts'
-import { eventually } from '../support/eventually.ts'
+import { eventually, eventuallyValue } from '../support/eventually.ts'
+import { needs } from '../support/require-server.ts'
+import { sharedRabbitmq } from '../support/servers/rabbitmq.ts'
 import { startProcess } from '../support/spawn.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { createUnluckyApp } from './fixtures/unlucky-app.ts'
@@ -46,3 +50,49 @@ for (const [name, deliveries] of [
     await eventually(async () => assert.equal(await app.purge(['celeriac.dead']), 1))
   })
 }
+
+test('a dead-letter queue that somebody has made otherwise is used as it is, and disturbs no task [7-070]', {
+  ...needs('rabbitmq-server'),
+}, async (t) => {
+  const { url } = await (await sharedRabbitmq()).newVhost(t)
+  const lines: string[] = []
+  const logger = new StreamLogger('test', { level: 'WARNING', write: (line) => void lines.push(line) })
+  const app = new Celery('poison', {
+    broker: url,
+    backend: 'rpc://',
+    logger,
+    taskDeadLetterQueue: 'dead',
+    setAsCurrent: false,
+  })
+  const add = app.task('t.add', (x: number, y: number) => x + y)
+  const worker = new Worker(app, { pool: 'async' })
+  const transport = await resolveTransport(url)
+  const options = { transportOptions: {}, connectTimeout: undefined, heartbeat: 0, ssl: false }
+  const connection = await transport.connect({ ...options, url, clientName: 'test' })
+  onCleanup(
+    t,
+    async () => {
+      await worker.stop('cold')
+      await Promise.all([app.close(), connection.close()])
+    },
+    () => undefined,
+  )
+  const channel = await connection.openChannel()
+  const queue = { name: 'dead', durable: true, exclusive: false, autoDelete: false }
+  await channel.declareQueue({ ...queue, arguments: { 'x-max-length': 10 } })
+  await worker.start()
+  const body = new TextEncoder().encode('{"cut')
+  const sent = {
+    headers: { task: 't.add', id: 'one' },
+    properties: { contentType: 'application/json' },
+    body,
+  }
+  for (const routingKey of ['celery', 'celery']) await channel.publish(sent, { exchange: '', routingKey })
+  for (let kept = 0; kept < 2; kept += 1) {
+    const { headers } = await eventuallyValue(() => channel.get('dead', { noAck: true }))
+    assert.partialDeepStrictEqual(headers['celeriac_death'], { reason: 'undecodable' })
+  }
+  assert.equal(await add.delay(1, 2).get({ timeout: 10 }), 3)
+  assert.equal(lines.filter((line) => line.includes('Cannot declare the dead-letter queue dead')).length, 1)
+  assert.ok(!lines.some((line) => line.includes('Connection to broker lost')))
+})
