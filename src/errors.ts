@@ -169,11 +169,17 @@ export class RemoteError extends TaskError {
   readonly args: readonly unknown[]
 
   constructor(typeName: string, module: string, args: readonly unknown[] = [], options?: ErrorOptions) {
-    super(args.map((arg) => (typeof arg === 'string' ? arg : JSON.stringify(arg))).join(', '), options)
+    super(args.map(textOf).join(', '), options)
     this.name = typeName
     this.module = module
     this.args = args
   }
+}
+
+/** `JSON.stringify` knows no big integers, and makes null of NaN. */
+function textOf(arg: unknown): string {
+  if (typeof arg === 'string' || typeof arg === 'number' || typeof arg === 'bigint') return String(arg)
+  return JSON.stringify(arg, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))
 }
 
 // ---------------------------------------------------------------- result backends

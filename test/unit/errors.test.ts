@@ -93,3 +93,11 @@ suite('errors', () => {
     }
   })
 })
+
+test('the message of an error from elsewhere shows its arguments whatever they are', () => {
+  const args = ['a', 1, 2n ** 70n, Number.NaN, [1, 2n], null]
+  assert.equal(
+    new errors.RemoteError('ValueError', 'builtins', args).message,
+    'a, 1, 1180591620717411303424, NaN, [1,"2"], null',
+  )
+})

@@ -36,12 +36,22 @@ export class JsonSerializer implements Serializer {
   }
 
   encode(value: unknown): Uint8Array {
-    return Buffer.from(isNativeJson(value) ? JSON.stringify(value) : buildWire(value, this.#builder))
+    return Buffer.from(this.write(value))
+  }
+
+  /** The same as text. @throws EncodeError. */
+  write(value: unknown): string {
+    return isNativeJson(value) ? JSON.stringify(value) : buildWire(value, this.#builder)
   }
 
   decode(bytes: Uint8Array): unknown {
     const text = decodeUtf8(bytes)
     if (text === undefined) throw new DecodeError('The JSON text is not valid UTF-8')
+    return this.read(text)
+  }
+
+  /** Reads a text. @throws DecodeError. */
+  read(text: string): unknown {
     try {
       return readJson(text, this.#types)
     } catch (cause) {

@@ -10,6 +10,7 @@ import { DecodeError, EncodeError } from '../../errors.ts'
 import { isRecord } from '../../util/is-record.ts'
 import { uuid } from '../../util/uuid.ts'
 import type { MessageHeaders, MessageProperties } from '../message.ts'
+import { JsonSerializer } from '../serialization/json.ts'
 import type { StoredMessage } from './queue-store.ts'
 
 /** How a body stands in an envelope. kombu: `body_encoding`; anything but base64 is plain text. */
@@ -52,7 +53,7 @@ export function encodeEnvelope(message: StoredMessage, bodyEncoding: BodyEncodin
       `{"body": ${asText ? JSON.stringify(bytes.toString()) : `"${bytes.toString('base64')}"`}, ` +
       `"content-encoding": ${JSON.stringify(properties.contentEncoding ?? null)}, ` +
       `"content-type": ${JSON.stringify(properties.contentType ?? null)}, ` +
-      `"headers": ${JSON.stringify(headers)}, "properties": {${encodeProperties(properties)}` +
+      `"headers": ${TYPED.write(headers)}, "properties": {${encodeProperties(properties)}` +
       `"delivery_info": {"exchange": ${JSON.stringify(exchange)}, "routing_key": ${JSON.stringify(routingKey)}` +
       `${redelivered ? ', "redelivered": true' : ''}}, "priority": ${properties.priority ?? 0}, ` +
       `${asText ? '' : '"body_encoding": "base64", '}"delivery_tag": "${uuid()}"}}`
@@ -190,19 +191,21 @@ function bodyEncodingOf(value: unknown, text: string): BodyEncoding {
   throw new DecodeError(`The body of a message is encoded in an unknown way, ${name}: ${excerpt(text)}`)
 }
 
-/** What Python writes for numbers that JSON cannot express, and texts, so that the former are only found outside. */
-const STRING_OR_NOT_A_NUMBER = /"(?:[^"\\]|\\.)*"|-?Infinity|NaN/g
+/** kombu writes whole envelopes like bodies: dates and their like may be in the headers. */
+const TYPED = new JsonSerializer()
+/** In a body that stands there as text the quotes are escaped. */
+const TYPE_MARKER = '"__type__"'
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text)
+    if (!text.includes(TYPE_MARKER)) return JSON.parse(text)
   } catch {
-    const strict = text.replace(STRING_OR_NOT_A_NUMBER, (found) => (found[0] === '"' ? found : 'null'))
-    try {
-      return JSON.parse(strict)
-    } catch (cause) {
-      throw new DecodeError(`A message is no JSON: ${excerpt(text)}`, { cause })
-    }
+    // Python writes words for numbers that JSON cannot express.
+  }
+  try {
+    return TYPED.read(text)
+  } catch (cause) {
+    throw new DecodeError(`A message is no JSON: ${excerpt(text)}`, { cause })
   }
 }
 

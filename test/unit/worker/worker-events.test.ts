@@ -20,6 +20,7 @@ function eventsOf(app: Celery, hostname: string, heartbeatInterval: number): Wor
     taskEvents: false,
     heartbeatInterval,
     gossip: true,
+    patience: 10_000,
     observers: new TaskObservers(),
     state: new WorkerState(),
     callTask: async () => undefined,
