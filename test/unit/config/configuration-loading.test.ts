@@ -6,7 +6,6 @@ import { test } from 'node:test'
 import type { ConfigurationOptions } from '../../../src/config/configuration.ts'
 import { Configuration } from '../../../src/config/configuration.ts'
 import type { UserSettings } from '../../../src/config/settings.ts'
-
 import { tempDir } from '../../support/temp-dir.ts'
 
 function configure(settings: UserSettings = {}, options: ConfigurationOptions = {}): Configuration {

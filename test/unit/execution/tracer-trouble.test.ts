@@ -9,16 +9,14 @@ import {
   SecurityError,
 } from '../../../src/errors.ts'
 import type { TaskJob } from '../../../src/execution/job.ts'
-
 import { Tracer } from '../../../src/execution/tracer.ts'
 import { JobContext } from '../../../src/pool/job-context.ts'
-
 import type { TaskContext } from '../../../src/task/ports.ts'
-
 import { jobOf, RecordingHost, signature } from './recording-host.ts'
 import { listening, never, run } from './tracing.ts'
 
 const triple = { exc_type: 'Error', exc_message: ['boom'], exc_module: 'javascript' }
+
 suite('a task whose time is over', () => {
   function until(signal: AbortSignal): Promise<never> {
     return new Promise((_, reject) => {

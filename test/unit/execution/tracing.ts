@@ -4,9 +4,7 @@ import type { ExecutionHost } from '../../../src/execution/ports.ts'
 import { Tracer } from '../../../src/execution/tracer.ts'
 import { JobContext } from '../../../src/pool/job-context.ts'
 import type { RunContext } from '../../../src/pool/pool.ts'
-
 import type { TaskHandlers } from '../../../src/task/ports.ts'
-
 import type { RecordingHost } from './recording-host.ts'
 
 export const never = new JobContext()
