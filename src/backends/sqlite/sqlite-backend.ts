@@ -18,6 +18,7 @@ import { expiryOf } from './expiry.ts'
 import { SqliteChords } from './sqlite-chords.ts'
 import { SqliteCleaner } from './sqlite-cleaner.ts'
 import { SqliteGroups } from './sqlite-groups.ts'
+import type { SqlitePartOptions } from './sqlite-part.ts'
 import { SqliteWatch } from './sqlite-watch.ts'
 
 /** Largest number of results stored in one transaction. */
@@ -28,14 +29,6 @@ interface PendingSave {
   readonly status: string
   readonly document: Uint8Array
   readonly expires: number | undefined
-}
-
-/** What a `SqliteBackend` works with. */
-export interface SqliteBackendOptions {
-  /** Stays open until the backend is closed. */
-  readonly file: SqliteFile
-  readonly codec: ResultCodec
-  readonly clock: Clock
 }
 
 /** Results in the file of the embedded broker. What is saved in one turn of the event loop is one transaction. */
@@ -51,7 +44,7 @@ export class SqliteBackend implements Backend {
   readonly #watches = new Set<SqliteWatch>()
   #closing: Promise<void> | undefined
 
-  constructor(options: SqliteBackendOptions) {
+  constructor(options: SqlitePartOptions) {
     this.#file = options.file
     this.#codec = options.codec
     this.#clock = options.clock

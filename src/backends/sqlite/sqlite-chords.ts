@@ -1,33 +1,21 @@
-import type { Clock } from '../../util/clock.ts'
-import type { SqliteFile } from '../../util/sqlite-file.ts'
-import type { ChordPart, ChordStore, ResultCodec } from '../backend.ts'
-import { expiryOf } from './expiry.ts'
+import type { ChordPart, ChordStore } from '../backend.ts'
+import { SqlitePart } from './sqlite-part.ts'
 
 type AddResult = Awaited<ReturnType<ChordStore['add']>>
 
 /** Chords in the file: counting, collecting and the decision who was last are one transaction. */
-export class SqliteChords implements ChordStore {
-  readonly #file: SqliteFile
-  readonly #codec: ResultCodec
-  readonly #clock: Clock
-
-  constructor(options: { readonly file: SqliteFile; readonly codec: ResultCodec; readonly clock: Clock }) {
-    this.#file = options.file
-    this.#codec = options.codec
-    this.#clock = options.clock
-  }
-
+export class SqliteChords extends SqlitePart implements ChordStore {
   async setSize(
     groupId: string,
     size: number,
     { expires }: { readonly expires: number | undefined },
   ): Promise<void> {
-    const expiresAt = expiryOf(expires, this.#clock.now())
-    const upsert = this.#file.prepare(
+    const expiresAt = this.endOf(expires)
+    const upsert = this.file.prepare(
       `INSERT INTO celeriac_chords (id, size, expires_at) VALUES (?1, ?2, ?3)
        ON CONFLICT (id) DO UPDATE SET size = ?2, expires_at = ?3`,
     )
-    await this.#file.write(() => void upsert.run(groupId, size, expiresAt))
+    await this.file.write(() => void upsert.run(groupId, size, expiresAt))
   }
 
   async add(
@@ -35,18 +23,18 @@ export class SqliteChords implements ChordStore {
     part: ChordPart,
     { expires, size: told }: { readonly expires: number | undefined; readonly size: number | undefined },
   ): Promise<AddResult> {
-    const result = this.#codec.encode(part.result)
-    const expiresAt = expiryOf(expires, this.#clock.now())
-    const declare = this.#file.prepare(
+    const result = this.codec.encode(part.result)
+    const expiresAt = this.endOf(expires)
+    const declare = this.file.prepare(
       `INSERT INTO celeriac_chords (id, size, expires_at) VALUES (?1, ?2, ?3)
        ON CONFLICT (id) DO UPDATE SET size = coalesce(size, ?2), expires_at = ?3`,
     )
-    const insert = this.#file.prepare('INSERT OR IGNORE INTO celeriac_chord_parts VALUES (?, ?, ?, ?, ?)')
-    const count = this.#file.prepare(
+    const insert = this.file.prepare('INSERT OR IGNORE INTO celeriac_chord_parts VALUES (?, ?, ?, ?, ?)')
+    const count = this.file.prepare(
       'UPDATE celeriac_chords SET parts = parts + ? WHERE id = ? RETURNING parts, size, completed_by',
     )
-    const finish = this.#file.prepare('UPDATE celeriac_chords SET completed_by = ? WHERE id = ?')
-    return this.#file.write(() => {
+    const finish = this.file.prepare('UPDATE celeriac_chords SET completed_by = ? WHERE id = ?')
+    return this.file.write(() => {
       declare.run(groupId, told ?? null, expiresAt)
       const { changes } = insert.run(groupId, part.id, part.index, part.state, result)
       const row = count.get(Number(changes), groupId)
@@ -65,31 +53,31 @@ export class SqliteChords implements ChordStore {
     by: number,
     { expires }: { readonly expires: number | undefined },
   ): Promise<void> {
-    const expiresAt = expiryOf(expires, this.#clock.now())
-    const update = this.#file.prepare(
+    const expiresAt = this.endOf(expires)
+    const update = this.file.prepare(
       'UPDATE celeriac_chords SET size = size + ?, expires_at = ? WHERE id = ? AND size IS NOT NULL',
     )
-    await this.#file.write(() => void update.run(by, expiresAt, groupId))
+    await this.file.write(() => void update.run(by, expiresAt, groupId))
   }
 
   async collect(groupId: string): Promise<readonly ChordPart[]> {
-    const select = this.#file.prepare(
+    const select = this.file.prepare(
       'SELECT id, position, state, result FROM celeriac_chord_parts WHERE chord = ? ORDER BY position, id',
     )
-    return this.#file
+    return this.file
       .read(() => select.all(groupId))
       .map((row) => ({
         index: Number(row['position']),
         id: String(row['id']),
         state: String(row['state']),
-        result: row['result'] instanceof Uint8Array ? this.#codec.decode(row['result']) : undefined,
+        result: row['result'] instanceof Uint8Array ? this.codec.decode(row['result']) : undefined,
       }))
   }
 
   async forget(groupId: string): Promise<void> {
-    const parts = this.#file.prepare('DELETE FROM celeriac_chord_parts WHERE chord = ?')
-    const chord = this.#file.prepare('DELETE FROM celeriac_chords WHERE id = ?')
-    await this.#file.write(() => {
+    const parts = this.file.prepare('DELETE FROM celeriac_chord_parts WHERE chord = ?')
+    const chord = this.file.prepare('DELETE FROM celeriac_chords WHERE id = ?')
+    await this.file.write(() => {
       parts.run(groupId)
       chord.run(groupId)
     })

@@ -1,44 +1,32 @@
-import type { Clock } from '../../util/clock.ts'
 import { isRecord } from '../../util/is-record.ts'
-import type { SqliteFile } from '../../util/sqlite-file.ts'
-import type { GroupStore, GroupTuple, ResultCodec } from '../backend.ts'
-import { expiryOf } from './expiry.ts'
+import type { GroupStore, GroupTuple } from '../backend.ts'
+import { SqlitePart } from './sqlite-part.ts'
 
 /** Groups in the file: the documents that Celery would store, `{"result": [[id, parent], [children]]}`. */
-export class SqliteGroups implements GroupStore {
-  readonly #file: SqliteFile
-  readonly #codec: ResultCodec
-  readonly #clock: Clock
-
-  constructor(options: { readonly file: SqliteFile; readonly codec: ResultCodec; readonly clock: Clock }) {
-    this.#file = options.file
-    this.#codec = options.codec
-    this.#clock = options.clock
-  }
-
+export class SqliteGroups extends SqlitePart implements GroupStore {
   async save(
     groupId: string,
     group: GroupTuple,
     { expires }: { readonly expires: number | undefined },
   ): Promise<void> {
-    const document = this.#codec.encode({ result: group })
-    const expiresAt = expiryOf(expires, this.#clock.now())
-    const replace = this.#file.prepare('INSERT OR REPLACE INTO celeriac_groups VALUES (?, ?, ?)')
-    await this.#file.write(() => void replace.run(groupId, expiresAt, document))
+    const document = this.codec.encode({ result: group })
+    const expiresAt = this.endOf(expires)
+    const replace = this.file.prepare('INSERT OR REPLACE INTO celeriac_groups VALUES (?, ?, ?)')
+    await this.file.write(() => void replace.run(groupId, expiresAt, document))
   }
 
   async load(groupId: string): Promise<GroupTuple | undefined> {
-    const select = this.#file.prepare(
+    const select = this.file.prepare(
       'SELECT document FROM celeriac_groups WHERE id = ? AND (expires_at IS NULL OR expires_at > ?)',
     )
-    const bytes = this.#file.read(() => select.get(groupId, this.#clock.now()))?.['document']
-    const document = bytes instanceof Uint8Array ? this.#codec.decode(bytes) : undefined
+    const bytes = this.file.read(() => select.get(groupId, this.clock.now()))?.['document']
+    const document = bytes instanceof Uint8Array ? this.codec.decode(bytes) : undefined
     const group = isRecord(document) ? document['result'] : undefined
     return Array.isArray(group) ? group : undefined
   }
 
   async forget(groupId: string): Promise<void> {
-    const remove = this.#file.prepare('DELETE FROM celeriac_groups WHERE id = ?')
-    await this.#file.write(() => void remove.run(groupId))
+    const remove = this.file.prepare('DELETE FROM celeriac_groups WHERE id = ?')
+    await this.file.write(() => void remove.run(groupId))
   }
 }
