@@ -96,7 +96,7 @@ for (const broker of BROKERS) {
             receiver.on_consume_ready = lambda *_, **__: ready.set()
             receiver.capture()
         threading.Thread(target=watch, daemon=True).start()
-        ready.wait(20)
+        ready.wait(60)
         results = [send('node.add', 1, 1), send('py.add', 1, 1)]
         ids = [result.id for result in results]
         until(lambda: {e['uuid'] for e in seen if e['type'] == 'task-succeeded'} >= set(ids))
