@@ -111,6 +111,13 @@ async function runAll(
   return results
 }
 
+/** The environment without what would change the output of programs, or which broker and settings they use. */
+const CLEAN: NodeJS.ProcessEnv = Object.fromEntries(
+  Object.entries(process.env).filter(
+    ([name]) => !/^(?:CELERY_|BROKER_URL$|RESULT_BACKEND$|FORCE_COLOR$|NO_COLOR$|COLUMNS$)/.test(name),
+  ),
+)
+
 /** Each file's processes carry its mark in their environment. */
 const marks = new Set<string>()
 
@@ -131,7 +138,7 @@ async function runFile(
     cwd: ROOT,
     files: [file],
     concurrency: false,
-    env: { ...process.env, ...env, [markName]: markValue },
+    env: { ...CLEAN, ...env, [markName]: markValue },
     ...(patterns.length > 0 ? { testNamePatterns: patterns } : {}),
   })
   events.on('test:pass', ({ name, skip, details }) => {

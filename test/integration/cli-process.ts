@@ -48,7 +48,7 @@ export interface CliPlace {
 const CLEAN = Object.fromEntries(
   Object.keys(process.env)
     .filter((name) =>
-      /^(?:CELERY|C_|APP$|BROKER_URL|RESULT_BACKEND|LOADER$|CONFIG_MODULE|NO_COLOR)/.test(name),
+      /^(?:CELERY|C_|APP$|BROKER_URL|RESULT_BACKEND|LOADER$|CONFIG_MODULE|NO_COLOR|FORCE_COLOR)/.test(name),
     )
     .filter((name) => name !== 'CELERIAC_TEST_RUN')
     .map((name) => [name, undefined] as const),

@@ -16,6 +16,8 @@ const ENV = {
   PATH: [dirname(process.execPath), process.env['PATH']].join(delimiter),
   CELERY_BROKER_URL: undefined,
   CELERY_RESULT_BACKEND: undefined,
+  // Node's runner sets it in a terminal, and numbers have colours then.
+  FORCE_COLOR: undefined,
 }
 
 const folder = tempDir(undefined, 'celeriac-package')

@@ -88,10 +88,10 @@ test('a worker that is stopped gives back what it has not begun, and ends what i
   await eventually(() => assert.deepEqual([begun.length, worker.state.requests.size], [1, 3]))
   assert.equal((await aws.inspect('celery')).messages.inflight.length, 3)
   const stopped = worker.stop('warm')
-  await eventually(async () => assert.equal(await waiting(aws), 2))
   gate.resolve()
   await stopped
   assert.equal(begun.length, 1)
+  assert.equal(await waiting(aws), 2)
   await start()
   const names = await Promise.all(results.map((result) => result.get({ timeout: 60 })))
   assert.deepEqual(names, ['a', 'b', 'c'])

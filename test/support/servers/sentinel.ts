@@ -96,7 +96,7 @@ async function startOne(
   const lines = [
     `port ${port}`,
     'bind 127.0.0.1',
-    `dir ${dir}`,
+    `dir "${dir}"`,
     `sentinel monitor ${masterName} 127.0.0.1 ${masterPort} ${quorum}`,
     `sentinel down-after-milliseconds ${masterName} 500`,
     `sentinel failover-timeout ${masterName} 2000`,
