@@ -24,11 +24,10 @@ export function routeCall(queues: Queues, routes: Routes, call: RoutedCall): Rou
   const route = findRoute(routes, call)
   if (route !== undefined) {
     const expanded = expand(queues, route)
-    return {
-      options: layered(expanded.options, own.options),
-      queue: own.queue ?? expanded.queue,
-      routed: true,
-    }
+    const options = layered(expanded.options, own.options)
+    // A route that names but a key, as those to topics do, is one to the default queue's exchange.
+    const fallback = options['exchange'] === undefined ? queues.default : undefined
+    return { options, queue: own.queue ?? expanded.queue ?? fallback, routed: true }
   }
   if (own.queue !== undefined) return own
   return { options: layered({}, own.options), queue: queues.default, routed: true }

@@ -42,7 +42,7 @@ async function assertQuorum(app: Celery, name: string): Promise<void> {
 }
 
 test(
-  'a queue with the argument, confirmed publishing, a topic for all routes',
+  'a queue with the argument, confirmed publishing, a topic for all routes [11-018]',
   needs('rabbitmq-server'),
   async (t) => {
     const work = new Queue('work', {
@@ -56,7 +56,7 @@ test(
       taskDefaultQueue: 'work',
       taskDefaultExchange: 'work',
       taskDefaultExchangeType: 'topic',
-      taskRoutes: { '*': { queue: 'work', routing_key: 'work.any' } },
+      taskRoutes: { '*': { routing_key: 'work.any' } },
     })
     await assertQuorum(app, 'work')
     const names = Array.from({ length: 20 }, (_, index) => `${index}`)
@@ -66,7 +66,7 @@ test(
   },
 )
 
-test('queues whose type is that of the settings', needs('rabbitmq-server'), async (t) => {
+test('queues whose type is that of the settings [11-018]', needs('rabbitmq-server'), async (t) => {
   const { app, call } = await setup(t, {
     taskDefaultQueueType: 'quorum',
     taskDefaultExchangeType: 'topic',

@@ -129,6 +129,20 @@ suite('the destination of a call', () => {
     ])
   })
 
+  // Celery: a call of which neither a queue nor an exchange is known goes to the default queue.
+  test('is the default queue for a route that names none, whatever else it says [10-024 11-018]', async () => {
+    const priority = { taskRoutes: { a: { priority: 3 } } }
+    assert.deepEqual(await destination(priority, {}), ['', 'celery', 'celery', { priority: 3 }])
+    const topic = {
+      taskQueues: { work: { exchange: 'x', exchangeType: 'topic', routingKey: 'work.#' } },
+      taskDefaultQueue: 'work',
+      taskRoutes: { '*': { routingKey: 'work.any' } },
+    }
+    assert.deepEqual((await destination(topic, {})).slice(0, 3), ['x', 'work.any', 'work'])
+    const exchange = { taskRoutes: { a: { exchange: 'other', routingKey: 'k' } } }
+    assert.deepEqual((await destination(exchange, {})).slice(0, 3), ['other', 'k', undefined])
+  })
+
   test('may be a queue that nobody knows by name [3-008]', async () => {
     const queue = new Queue('own', { exchange: 'x', routingKey: 'k' })
     assert.deepEqual((await destination({}, { queue })).slice(0, 3), ['', 'own', 'own'])
