@@ -35,6 +35,9 @@ export function redirectOutput(
   }
 }
 
+/** Characters after which what has no end becomes a line all the same: who never ends a line must not fill the memory. */
+const LONGEST_LINE = 64 * 1024
+
 /** The original of a stream's `write`, which no redirection changes. */
 const originals = new WeakMap<Output, Write>()
 
@@ -53,6 +56,10 @@ function redirect(stream: Output, log: (line: string) => void, isLogging: () => 
     if (isLogging()) return Reflect.apply(original, stream, [chunk, ...more])
     const lines = (rest + (typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString())).split('\n')
     rest = lines.pop() ?? ''
+    if (rest.length > LONGEST_LINE) {
+      lines.push(rest)
+      rest = ''
+    }
     for (const line of lines) if (line.trim() !== '') log(line)
     const callback = more.find((each) => typeof each === 'function')
     if (callback !== undefined) process.nextTick(callback)

@@ -99,6 +99,7 @@ export class Worker {
       callTask: async (signature) => app.signatureFrom(signature).applyAsync(),
       heartbeatSent: () => app.signals.heartbeatSent.deliver({ sender: this }),
       logger: this.#logger,
+      clock: app.clock,
     })
     this.observers.add(new TaskSignalsObserver({ worker: this, tasks: app.tasks, signals: app.signals }))
   }

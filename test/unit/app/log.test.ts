@@ -206,4 +206,19 @@ suite('what is printed', () => {
     stdout.write('plain')
     assert.deepEqual(printed.join(''), '[hello]\n[no end]\nplain')
   })
+
+  test('without an end it does not grow for ever', () => {
+    const stdout = new PassThrough()
+    const lines: number[] = []
+    const logger = new StreamLogger('log', {
+      format: ({ message }) => message,
+      write: (text) => lines.push(text.length),
+    })
+    const restore = redirectOutput(logger, 'WARNING', { stdout, stderr: new PassThrough() })
+    for (let count = 0; count < 100; count += 1) stdout.write('x'.repeat(1024))
+    const before = lines.length
+    restore()
+    assert.ok(before > 0, 'nothing was logged before the end')
+    assert.ok(lines.reduce((sum, length) => sum + length, 0) >= 100 * 1024)
+  })
 })
