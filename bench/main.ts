@@ -2,7 +2,7 @@
  * `npm run bench`: Celeriac and its peers on the same machine, in one run, one after the other in every round, so that
  * what disturbs the machine disturbs all of them. What counts are the ratios.
  *
- *     npm run bench -- [--rounds 3] [--tasks 20000] [--only redis|rabbitmq|sqlite] [--scenario noop]
+ *     npm run bench -- [--rounds 3] [--tasks 60000] [--only redis|rabbitmq|sqlite] [--scenario noop]
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
@@ -17,7 +17,7 @@ import { type Measurement, printTables } from './tables.ts'
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '3' },
-    tasks: { type: 'string', default: '20000' },
+    tasks: { type: 'string', default: '60000' },
     only: { type: 'string' },
     scenario: { type: 'string' },
     contender: { type: 'string' },
@@ -114,7 +114,7 @@ async function measureRoundTrip(contender: Contender, access: BrokerAccess): Pro
   const worker = startWorker(contender.worker, access.env)
   worker.failed.catch(() => undefined)
   try {
-    const { p50, p99 } = run(contender, access, 'roundtrip', Math.min(1000, tasks), 'noop_result', 'one')
+    const { p50, p99 } = run(contender, access, 'roundtrip', Math.min(2000, tasks), 'noop_result', 'one')
     return { p50, p99 }
   } finally {
     await worker.stop()

@@ -1,7 +1,7 @@
 /** BullMQ: producer and worker. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Queue, QueueEvents, Worker } from 'bullmq'
-import { percentiles, readVerb, report } from './verb.ts'
+import { percentiles, readVerb, report, WARM_UP } from './verb.ts'
 
 const { verb, n, task, mode } = readVerb()
 const { hostname, port } = new URL(process.env.BENCH_REDIS ?? '')
@@ -20,11 +20,11 @@ if (verb === 'worker') {
   const events = new QueueEvents('bench', { connection })
   await events.waitUntilReady()
   const times = []
-  for (let i = 0; i < n + 100; i += 1) {
+  for (let i = 0; i < n + WARM_UP; i += 1) {
     const start = performance.now()
     const job = await queue.add('noop_result', [], { removeOnComplete: { age: 3600 } })
     await job.waitUntilFinished(events, 30_000)
-    if (i >= 100) times.push(performance.now() - start)
+    if (i >= WARM_UP) times.push(performance.now() - start)
   }
   report(percentiles(times))
   await events.close()

@@ -1,6 +1,6 @@
 /** Producer side of Celeriac: `fill`, `publish`, `roundtrip`. Its worker is the command line. */
 import { app, io, noop, noopResult } from './celeriac-app.ts'
-import { percentiles, readVerb, report } from './verb.ts'
+import { percentiles, readVerb, report, WARM_UP } from './verb.ts'
 
 const tasks = { noop, noop_result: noopResult, io }
 const { verb, n, task, mode } = readVerb()
@@ -11,10 +11,10 @@ const WINDOW = 1000
 
 if (verb === 'roundtrip') {
   const times: number[] = []
-  for (let i = 0; i < n + 100; i += 1) {
+  for (let i = 0; i < n + WARM_UP; i += 1) {
     const start = performance.now()
     await noopResult.delay().get({ timeout: 30 })
-    if (i >= 100) times.push(performance.now() - start)
+    if (i >= WARM_UP) times.push(performance.now() - start)
   }
   report(percentiles(times))
 } else {

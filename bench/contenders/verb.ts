@@ -17,6 +17,9 @@ export function report(answer: Readonly<Record<string, number>>): void {
   console.log(JSON.stringify(answer))
 }
 
+/** Round trips that do not count: what is measured are services, which run for days, not their first moments. */
+export const WARM_UP = 1000
+
 /** Milliseconds. */
 export function percentiles(times: readonly number[]): { p50: number; p99: number } {
   const sorted = times.toSorted((a, b) => a - b)

@@ -15,6 +15,8 @@ export interface BackendFeatures {
   readonly nativeJoin: boolean
   /** Groups can be saved and restored. */
   readonly groups: boolean
+  /** To watch takes a trip to a server, for which a call that is being sent does not wait. Default false. */
+  readonly remoteWatch?: boolean
 }
 
 /** Options of `Backend.save`. */

@@ -3,11 +3,13 @@
  * subscription per task, however many wait for it.
  *
  * A task goes through *unknown* → (first listener) *subscribing* → (the backend confirmed) *followed* → (last listener
- * gone) *unknown*. The result is loaded after the subscription is confirmed, so that one stored in between is not
- * missed. Backends that cannot push are polled, by one loop for all.
+ * gone) *leaving* → (many leave, or a moment has gone by) *unknown*. The result is loaded after the subscription is
+ * confirmed, so that one stored in between is not missed. Where a subscription takes a trip to a server, a call that is
+ * being sent goes first, and its result is loaded a moment later, since it will have been told of as a rule. Backends that cannot push are polled, by one loop for all.
  */
 import type { ResultMeta } from '../protocol/result-meta.ts'
 import type { Clock, TimerHandle } from '../util/clock.ts'
+import { systemClock } from '../util/clock.ts'
 import { Deferred } from '../util/deferred.ts'
 import type { Backend, ResultWatch } from './backend.ts'
 
@@ -20,6 +22,8 @@ export interface FollowOptions {
   readonly interval?: number | undefined
   /** Told once when the results can no longer be followed. */
   readonly failed?: ((error: unknown) => void) | undefined
+  /** The tasks are only being sent, so that there is nothing to be found yet. Default false. */
+  readonly fresh?: boolean | undefined
 }
 
 /** What a watcher works with. */
@@ -43,6 +47,11 @@ interface Follower {
 
 const DEFAULT_INTERVAL = 500
 const POLLED = Promise.resolve()
+/** Milliseconds after which results of calls that were being sent are looked for, if nothing was heard of them. */
+const FRESH_LOOK = 2
+/** Subscriptions that nobody needs any more end together: when there are so many, or after so many milliseconds. */
+const MAX_LEAVING = 16
+const LEAVE_AFTER = 100
 /** A pushed result can get lost with a connection; so even then everything is looked at now and then. */
 const SAFETY_INTERVAL = 10_000
 
@@ -52,6 +61,9 @@ export class ResultWatcher {
   readonly #followed = new Map<string, Followed>()
   #watch: ResultWatch | undefined
   #subscribing: { readonly ids: string[]; readonly done: Deferred } | undefined
+  #leaving = new Set<string>()
+  #leaveTimer: TimerHandle | undefined
+  #fresh: { readonly id: string; readonly follower: Follower }[] = []
   #timer: TimerHandle | undefined
   #closed = false
 
@@ -63,17 +75,17 @@ export class ResultWatcher {
   async follow(
     ids: readonly string[],
     listener: ResultListener,
-    { interval = DEFAULT_INTERVAL, failed }: FollowOptions = {},
+    { interval = DEFAULT_INTERVAL, failed, fresh = false }: FollowOptions = {},
   ): Promise<() => void> {
     const backend = await this.#options.backend()
     const follower: Follower = { listener, interval, failed }
     const stop = (): void => this.#remove(ids, follower)
     try {
-      await this.#add(ids, follower, backend)
+      const isLate = fresh && backend.watch !== undefined && backend.features.remoteWatch === true
+      await this.#add(ids, follower, backend, isLate)
       this.#schedule(backend.watch === undefined)
-      for (const meta of await this.#options.load(ids)) {
-        if (meta !== undefined && this.#followed.get(meta.task_id)?.followers.has(follower)) listener(meta)
-      }
+      if (isLate) this.#lookLater(ids, follower)
+      else this.#tell(await this.#options.load(ids), follower)
     } catch (error) {
       stop()
       throw error
@@ -86,17 +98,20 @@ export class ResultWatcher {
     this.#closed = true
     this.#timer?.cancel()
     this.#timer = undefined
+    this.#leaveTimer?.cancel()
+    this.#leaveTimer = undefined
+    this.#leaving.clear()
     this.#followed.clear()
     await this.#watch?.close()
   }
 
   /** Settles when changes of all these are reported. */
-  async #add(ids: readonly string[], follower: Follower, backend: Backend): Promise<void> {
+  async #add(ids: readonly string[], follower: Follower, backend: Backend, isLate: boolean): Promise<void> {
     const waits = new Set<Promise<void>>()
     for (const id of ids) {
       let followed = this.#followed.get(id)
       if (followed === undefined) {
-        followed = { followers: new Set(), subscribed: this.#subscribe(id, backend) }
+        followed = { followers: new Set(), subscribed: this.#subscribe(id, backend, isLate) }
         this.#followed.set(id, followed)
       }
       followed.followers.add(follower)
@@ -105,19 +120,23 @@ export class ResultWatcher {
     await Promise.all(waits)
   }
 
-  /** Collects what is asked for in one turn into one subscription. */
-  #subscribe(id: string, backend: Backend): Promise<void> {
+  /** Collects what is asked for in one turn into one subscription. Calls that are being sent go before it. */
+  #subscribe(id: string, backend: Backend, isLate: boolean): Promise<void> {
     if (backend.watch === undefined) return POLLED
     this.#watch ??= backend.watch((meta) => this.#deliver(meta))
     const watch = this.#watch
     if (this.#subscribing === undefined) {
       const batch = { ids: [], done: new Deferred() }
       this.#subscribing = batch
-      queueMicrotask(() => {
+      const subscribe = (): void => {
         this.#subscribing = undefined
         const wanted = batch.ids.filter((each) => this.#followed.has(each))
+        for (const each of wanted) this.#leaving.delete(each)
         watch.add(wanted).then(() => batch.done.resolve(), batch.done.reject.bind(batch.done))
-      })
+      }
+      // Messages leave at the end of the turn.
+      if (isLate) setImmediate(() => setImmediate(subscribe))
+      else queueMicrotask(subscribe)
     }
     this.#subscribing.ids.push(id)
     return this.#subscribing.done.promise
@@ -136,9 +155,54 @@ export class ResultWatcher {
       this.#timer?.cancel()
       this.#timer = undefined
     }
-    if (unused.length > 0 && this.#watch !== undefined) {
-      // What isn't followed is not delivered, so a failure to unsubscribe is without consequence.
-      this.#watch.remove(unused).catch(() => undefined)
+    if (this.#watch !== undefined) this.#leave(unused)
+  }
+
+  /** What isn't followed is not delivered, so there is time for it, and a failure to unsubscribe is without consequence. */
+  #leave(ids: readonly string[]): void {
+    if (this.#closed || ids.length === 0) return
+    for (const id of ids) this.#leaving.add(id)
+    // Not now: whoever has got a result has better things to do with this turn.
+    if (this.#leaving.size === MAX_LEAVING) setImmediate(this.#unsubscribe)
+    if (this.#leaveTimer === undefined) {
+      this.#leaveTimer = this.#options.clock.setTimeout(this.#unsubscribe, LEAVE_AFTER)
+      this.#leaveTimer.unref()
+    }
+  }
+
+  readonly #unsubscribe = (): void => {
+    this.#leaveTimer?.cancel()
+    this.#leaveTimer = undefined
+    const ids = [...this.#leaving]
+    this.#leaving.clear()
+    if (ids.length > 0) this.#watch?.remove(ids).catch(() => undefined)
+  }
+
+  /** Looks, for all that are sent now, a moment later: most results are there by then, and were told of. */
+  #lookLater(ids: readonly string[], follower: Follower): void {
+    if (this.#fresh.length === 0) {
+      // How long a trip to a server takes is no matter of the app's time.
+      systemClock.setTimeout(() => void this.#lookForFresh(), FRESH_LOOK).unref()
+    }
+    for (const id of ids) this.#fresh.push({ id, follower })
+  }
+
+  async #lookForFresh(): Promise<void> {
+    const fresh = this.#fresh.filter(({ id, follower }) => this.#followed.get(id)?.followers.has(follower))
+    this.#fresh = []
+    try {
+      const metas =
+        fresh.length === 0 ? [] : await this.#options.load([...new Set(fresh.map(({ id }) => id))])
+      for (const follower of new Set(fresh.map((each) => each.follower))) this.#tell(metas, follower)
+    } catch (error) {
+      for (const follower of new Set(fresh.map((each) => each.follower))) follower.failed?.(error)
+    }
+  }
+
+  #tell(metas: readonly (ResultMeta | undefined)[], follower: Follower): void {
+    for (const meta of metas) {
+      if (meta !== undefined && this.#followed.get(meta.task_id)?.followers.has(follower))
+        follower.listener(meta)
     }
   }
 

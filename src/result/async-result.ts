@@ -29,6 +29,8 @@ export interface AsyncResultOptions {
   readonly parent?: ResultNode | undefined
   /** The call asked for no result to be stored. */
   readonly ignored?: boolean
+  /** The call is only being sent: there is nothing to be found of it yet, though much to hear of soon. Default false. */
+  readonly fresh?: boolean
 }
 
 /**
@@ -42,6 +44,7 @@ export class AsyncResult<T = unknown> implements ResultLeaf {
   parent: ResultNode | undefined
   readonly ignored: boolean
   readonly #context: ResultContext
+  readonly #fresh: boolean
   #settled: ResultMeta | undefined
   #error: Error | undefined
 
@@ -54,6 +57,7 @@ export class AsyncResult<T = unknown> implements ResultLeaf {
     this.parent = options.parent
     this.ignored = options.ignored ?? false
     this.#context = context
+    this.#fresh = options.fresh ?? false
   }
 
   /** Where it is stored. Celery: `AsyncResult.backend`. */
@@ -74,7 +78,7 @@ export class AsyncResult<T = unknown> implements ResultLeaf {
     if (!this.ignored) {
       assertMayWait(this.#context, options)
       const parents = (options.followParents ?? true) ? parentLeaves(this) : []
-      await waitForResults({ context: this.#context, leaves: [this], parents, options })
+      await waitForResults({ context: this.#context, leaves: [this], parents, options, fresh: this.#fresh })
     }
     const value = this.settledValue(options.propagate ?? true)
     options.callback?.(this.id, value)

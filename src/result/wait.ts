@@ -30,6 +30,8 @@ export interface WaitForResults {
   /** The wait fails when one of these fails. */
   readonly parents: readonly ResultLeaf[]
   readonly options: GetOptions
+  /** Their calls are only being sent. Default false. */
+  readonly fresh?: boolean
   /** Told of each leaf when it is settled; an error that it throws ends the wait. */
   readonly settled?: (leaf: ResultLeaf) => void
 }
@@ -80,7 +82,7 @@ export async function waitForResults(wait: WaitForResults): Promise<void> {
     }
   }
   const watched = idsByStore([...wait.leaves.filter(({ id }) => pending.has(id)), ...parents.values()])
-  await follow(context, watched, listener, done, options)
+  await follow(context, watched, listener, done, wait)
 }
 
 /** What is to be watched where: tasks may have backends of their own. */
@@ -99,7 +101,7 @@ async function follow(
   watched: ReadonlyMap<ResultStore, ReadonlySet<string>>,
   listener: (meta: ResultMeta) => void,
   done: Deferred,
-  options: GetOptions,
+  { options, fresh }: Pick<WaitForResults, 'options' | 'fresh'>,
 ): Promise<void> {
   const { timeout, interval, signal } = options
   const ids = [...watched.values()].flatMap((each) => [...each])
@@ -108,6 +110,7 @@ async function follow(
     const how = {
       interval: interval === undefined ? DEFAULT_INTERVAL : toMilliseconds(interval, 'interval'),
       failed: (error: unknown) => done.reject(error),
+      fresh,
     }
     const stops = [...watched].map(([store, ids]) => store.follow([...ids], listener, how))
     const stopAll = (): void => {

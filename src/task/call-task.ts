@@ -51,7 +51,7 @@ function earlyResult<T>(
   const ignored = options['ignore_result'] ?? task?.options.ignoreResult ?? false
   if (ignored !== false || host.settings.taskAlwaysEager) return undefined
   const context = host.resultContextOf(name)
-  return context.store.enabled ? new AsyncResult<T>(id, context) : undefined
+  return context.store.enabled ? new AsyncResult<T>(id, context, { fresh: true }) : undefined
 }
 
 function idOf({ task_id: given }: WireOptions): string {

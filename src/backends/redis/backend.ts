@@ -51,7 +51,13 @@ export interface RedisBackendContext {
 
 /** See the module's description. */
 export class RedisBackend implements Backend {
-  readonly features: BackendFeatures = { persistent: true, autoExpire: true, nativeJoin: true, groups: true }
+  readonly features: BackendFeatures = {
+    persistent: true,
+    autoExpire: true,
+    nativeJoin: true,
+    groups: true,
+    remoteWatch: true,
+  }
   readonly groups: GroupStore
   readonly chords: ChordStore
   readonly #codec: ResultCodec

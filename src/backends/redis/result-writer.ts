@@ -1,5 +1,6 @@
 /** Writes results; those of one turn of the event loop in one step. */
 
+import { isUtf8 } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { BackendStoreError } from '../../errors.ts'
 import type { ResultMeta } from '../../protocol/result-meta.ts'
@@ -13,7 +14,7 @@ import { SAVE } from './redis-result-scripts.ts'
 
 interface Write {
   readonly key: string
-  readonly document: Buffer
+  readonly document: string | Buffer
   readonly ttl: number | ''
   /** SHA-1 of what may be replaced; '' at first. */
   readonly replaces: string
@@ -53,7 +54,7 @@ export class ResultWriter {
     }
     const ttl = expires === undefined ? '' : secondsOf(expires)
     try {
-      await this.#batcher.add({ key, document, ttl, replaces: '' })
+      await this.#batcher.add({ key, document: writable(document), ttl, replaces: '' })
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause)
       throw new BackendStoreError(`The result of task ${meta.task_id} could not be stored: ${reason}`, {
@@ -110,4 +111,9 @@ export function secondsOf(milliseconds: number): number {
 
 function bytesOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+/** Text as a text, if possible: ioredis has a slow way for commands in which there are bytes. */
+function writable(document: Buffer): string | Buffer {
+  return isUtf8(document) ? document.toString() : document
 }

@@ -6,6 +6,7 @@ import {
   BackendStoreError,
   EncodeError,
 } from '../../../src/errors.ts'
+import { eventually } from '../../support/eventually.ts'
 import { createTestResults, settle, TestBackend } from '../result/test-results.ts'
 
 suite('the shell around backends', () => {
@@ -148,7 +149,7 @@ suite('the cache [1-145 4-018]', () => {
 
 suite('following results', () => {
   test('subscribes once for all who wait, and ends with the last', async () => {
-    const { store, backend, put } = createTestResults()
+    const { store, backend, clock, put } = createTestResults()
     const told: string[] = []
     const listen = (who: string) => (meta: { readonly task_id: string }) =>
       void told.push(`${who} ${meta.task_id}`)
@@ -163,10 +164,56 @@ suite('following results', () => {
     assert.deepEqual(told.toSorted(), ['first a', 'second a', 'second b'])
     assert.deepEqual(backend.subscriptions, ['+a,b'])
     second()
-    await settle()
+    await clock.advance(100)
     assert.deepEqual(backend.subscriptions, ['+a,b', '-a,b'])
     await put('a', 'SUCCESS', 3)
     assert.equal(told.length, 3)
+  })
+
+  test('leaves what nobody waits for any more together, a moment later, unless somebody does again', async () => {
+    const { store, backend, clock } = createTestResults()
+    const follow = (id: string): Promise<() => void> => store.follow([id], () => undefined)
+    for (const id of ['a', 'b', 'c']) (await follow(id))()
+    const stop = await follow('b')
+    await clock.advance(100)
+    assert.deepEqual(backend.subscriptions, ['+a', '+b', '+c', '+b', '-a,c'])
+    stop()
+    // Many leave at once, without waiting.
+    backend.subscriptions.length = 0
+    const many = Array.from({ length: 15 }, (_, index) => `m${index}`)
+    for (const id of many) (await follow(id))()
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.equal(backend.subscriptions.at(-1), `-b,${many.join()}`)
+    assert.equal(clock.pending, 0)
+  })
+
+  test('looks for the result of a call that is being sent a moment after it could be told of it', async () => {
+    const { store, backend, put } = createTestResults()
+    const told: unknown[] = []
+    const stop = await store.follow(['a', 'b'], (meta) => told.push(meta.result), { fresh: true })
+    assert.deepEqual(backend.loads, [])
+    await put('b', 'SUCCESS', 'told')
+    const [meta] = backend.metas.values()
+    assert.ok(meta !== undefined)
+    backend.metas.set('a', { ...meta, task_id: 'a', result: 'stored before' })
+    await eventually(() => assert.deepEqual(told.slice(0, 2), ['told', 'stored before']))
+    assert.deepEqual(backend.loads, [['a', 'b']])
+    stop()
+    // Who has gone by then is not looked for.
+    ;(await store.follow(['c'], () => undefined, { fresh: true }))()
+    const last = await store.follow(['d'], () => undefined, { fresh: true })
+    await eventually(() => assert.equal(backend.loads.length, 2))
+    assert.deepEqual(backend.loads[1], ['d'])
+    last()
+  })
+
+  test('tells who waits for a call that is being sent when looking fails', async () => {
+    const { store, backend } = createTestResults()
+    const failed: unknown[] = []
+    await store.follow(['a'], () => undefined, { fresh: true, failed: (error) => failed.push(error) })
+    const error = new BackendGetMetaError('gone')
+    backend.failures.push(error)
+    await eventually(() => assert.deepEqual(failed, [error]))
   })
 
   test('misses nothing that is stored while it subscribes', async () => {

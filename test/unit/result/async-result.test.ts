@@ -155,7 +155,7 @@ suite('get', () => {
     await settle()
     await clock.advance(10_000)
     await waiting
-    await settle()
+    await clock.advance(100)
     assert.deepEqual(backend.subscriptions, ['+a', '-a'])
     assert.equal(clock.pending, 0)
   })

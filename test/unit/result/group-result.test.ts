@@ -123,7 +123,7 @@ suite('waiting for a set', () => {
       assert.equal(leaf.id, 'a')
       break
     }
-    await settle()
+    await results.clock.advance(100)
     assert.equal(results.clock.pending, 0)
     assert.deepEqual(results.backend.subscriptions, ['+a,b', '-a,b'])
   })

@@ -11,7 +11,13 @@ import { VirtualClock } from '../../support/virtual-clock.ts'
 
 /** A backend that can be looked into: it counts its trips, pushes if it is told to, and fails on demand. */
 export class TestBackend implements Backend {
-  readonly features = { persistent: true, autoExpire: true, nativeJoin: true, groups: true }
+  readonly features = {
+    persistent: true,
+    autoExpire: true,
+    nativeJoin: true,
+    groups: true,
+    remoteWatch: true,
+  }
   readonly metas = new Map<string, ResultMeta>()
   readonly saved: SaveOptions[] = []
   /** Ids of each trip. */
