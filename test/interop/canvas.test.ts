@@ -173,11 +173,7 @@ for (const broker of BROKERS) {
     }
     const checkAll = async (workflows: readonly Workflow[]): Promise<void> => {
       for (const { python: expression, ours, value } of workflows) {
-        assert.deepEqual(
-          await python.run(`return (${expression}).delay().get(timeout=60)`),
-          value,
-          expression,
-        )
+        assert.deepEqual(await python.run(`return value((${expression}).delay())`), value, expression)
         assert.deepEqual(await ours(make).send([]).get({ timeout: 60 }), value, `ours: ${expression}`)
       }
     }
@@ -194,7 +190,7 @@ for (const broker of BROKERS) {
 
     await t.test('a large chord across both [3-172]', async () => {
       const value = await python.run(
-        `return chord([[node, py][n % 2]('add', n, 0) for n in range(400)], node('xsum')).delay().get(timeout=60)`,
+        `return value(chord([[node, py][n % 2]('add', n, 0) for n in range(400)], node('xsum')).delay())`,
       )
       assert.equal(value, 79_800)
       const { node, py } = make
@@ -213,7 +209,7 @@ for (const broker of BROKERS) {
         const theirs = await python.run(`return json.loads(json.dumps(${expression}))`)
         assert.deepEqual(await app.signatureFrom(theirs).send([]).get({ timeout: 60 }), value, expression)
         const data = JSON.parse(JSON.stringify(ours(make)))
-        const answer = await python.run(`return signature(data, app=app).delay().get(timeout=60)`, { data })
+        const answer = await python.run(`return value(signature(data, app=app).delay())`, { data })
         assert.deepEqual(answer, value, `ours: ${expression}`)
       }
     })
@@ -223,9 +219,9 @@ for (const broker of BROKERS) {
         from celery import chunks
         from celery.canvas import xmap, xstarmap
         return [
-          xmap(sig('node.xsum'), [[1, 2], [3]], app=app).apply_async(queue='node').get(timeout=60),
-          xstarmap(sig('node.add'), [(1, 2), (3, 4)], app=app).apply_async(queue='node').get(timeout=60),
-          chunks(sig('node.add'), [(1, 2), (3, 4), (5, 6)], 2, app=app).apply_async(queue='node').get(timeout=60),
+          value(xmap(sig('node.xsum'), [[1, 2], [3]], app=app).apply_async(queue='node')),
+          value(xstarmap(sig('node.add'), [(1, 2), (3, 4)], app=app).apply_async(queue='node')),
+          value(chunks(sig('node.add'), [(1, 2), (3, 4), (5, 6)], 2, app=app).apply_async(queue='node')),
         ]`)
       assert.deepEqual(answers, [
         [3, 3],
@@ -237,9 +233,9 @@ for (const broker of BROKERS) {
     await t.test('ids of parents, roots and groups [3-133, 3-152, 4-036, 5-007]', async () => {
       const requests = await python.run(`
         last = chain(node('request'), py('request'), node('request')).delay()
-        last.get(timeout=60)
+        value(last)
         members = group(node('request'), py('request')).delay()
-        return [[r.get() for r in (last.parent.parent, last.parent, last)], members.get(timeout=60), members.id]`)
+        return [[r.get() for r in (last.parent.parent, last.parent, last)], value(members), members.id]`)
       assert.ok(Array.isArray(requests))
       const [linked, members, group]: readonly unknown[] = requests
       checkChainIds(linked)
@@ -355,7 +351,7 @@ for (const broker of BROKERS) {
       const ours = await group([make.node('add', 3, 3), make.py('add', 4, 4)]).send([])
       await ours.save()
       assert.deepEqual(
-        await python.run(`return GroupResult.restore(id, app=app).get(timeout=60)`, { id: ours.id }),
+        await python.run(`return value(GroupResult.restore(id, app=app))`, { id: ours.id }),
         [6, 8],
       )
     })
@@ -376,7 +372,7 @@ for (const broker of BROKERS) {
       // As data they are those of Python.
       const data = JSON.parse(JSON.stringify([xmap(py('xsum'), pairs), chunks(py('add'), pairs, 2)]))
       const answer = await python.run(
-        `return [signature(data[0], app=app).apply_async(queue='py').get(timeout=60), data[1]['kwargs']['n']]`,
+        `return [value(signature(data[0], app=app).apply_async(queue='py')), data[1]['kwargs']['n']]`,
         { data },
       )
       assert.deepEqual(answer, [[3, 7, 11], 2])
@@ -421,7 +417,7 @@ for (const broker of BROKERS) {
         workflow = chain(node('request'), py('request'), node('request'))
         workflow.stamp(customer='c1')
         last = workflow.delay()
-        last.get(timeout=60)
+        value(last)
         return [r.get()['stamps'] for r in (last, last.parent, last.parent.parent)]`)
       assert.deepEqual(
         stamps,

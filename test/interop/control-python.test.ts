@@ -178,9 +178,10 @@ known.purge()
 return ['x' in known, all(isinstance(stamp, float) for stamp, id in reply['revoked'].values()), 'x' in ask('revoked')]`)
       assert.deepEqual(answers, [true, true, true])
       await startPython(t, partners)
-      await run(
-        `app.control.revoke(['known to Python'], destination=[next(name for name in app.control.inspect(timeout=60, limit=2).ping() if name.startswith('python@'))], reply=True)`,
-      )
+      await run(`
+def python():
+  return [name for name in app.control.inspect(timeout=1).ping() or {} if name.startswith('python@')]
+app.control.revoke(['known to Python'], destination=until(python), reply=True)`)
       const fresh = await startNodeCelery(t, partners, ['-P', 'solo', '-Q', 'held', '-n', 'fresh@test'])
       await fresh.waitForOutput(/mingle: sync with 2 nodes/)
       const revoked = await run(

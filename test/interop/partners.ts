@@ -118,13 +118,15 @@ export async function startNodeCelery(
  * A Python worker, by default with one child process, so that tasks share their settings. (With RabbitMQ, its pools
  * `solo` and `threads` fall asleep for seconds in the middle of many tasks, whoever sends them.)
  */
-export function startPython(
+export async function startPython(
   t: TestContext,
   { env }: Place,
   words: readonly string[] = ['-c', '1', '-Q', 'py'],
 ): Promise<RunningProcess> {
   const quiet = ['--without-gossip', '--without-mingle', '--without-heartbeat', '-n', 'python@%h']
-  return startPythonWorker(t, { app: PYTHON_APP, args: [...quiet, ...words], env })
+  const worker = await startPythonWorker(t, { app: PYTHON_APP, args: [...quiet, ...words], env })
+  await worker.waitForOutput(/Broadcasts are heard/)
+  return worker
 }
 
 export interface Partners extends Place, NodeApp {

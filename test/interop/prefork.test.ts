@@ -25,8 +25,8 @@ for (const [broker, pool] of POOLS) {
         return [
           [get('node.add', n, n) for n in range(10)], outcome(send('node.fail', 'PaymentError'))['args'], get('node.retry', 2)['retries'],
           get('node.echo', [decimal.Decimal('1.10'), datetime.date(2024, 1, 2), 2**70]) == [decimal.Decimal('1.10'), datetime.date(2024, 1, 2), 2**70],
-          group(node('add', n, 1) for n in range(10)).delay().get(timeout=60),
-          chord([node('add', n, 1) for n in range(10)], node('xsum')).delay().get(timeout=60),
+          value(group(node('add', n, 1) for n in range(10)).delay()),
+          value(chord([node('add', n, 1) for n in range(10)], node('xsum')).delay()),
         ]`)
       const numbers = Array.from({ length: 10 }, (_, n) => n)
       assert.deepEqual(answers, [

@@ -332,7 +332,7 @@ for (const broker of BROKERS) {
             request['id'] == r.id, request['args'], request['kwargs'], request['timelimit'], bool(request['expires']),
             get('node.add', 2, kwargs={'y': 3}), outcome(send('node.fail', 'TypeError'))['type'], get('node.autoretry', 2),
             chain(sig('node.add', 2, 2), sig('node.mul', 10), sig('node.add', 1)).delay().get(timeout=60),
-            chord([sig('node.add', n, n) for n in range(4)], sig('node.xsum')).delay().get(timeout=60),
+            value(chord([sig('node.add', n, n) for n in range(4)], sig('node.xsum')).delay()),
             outcome(send('node.add', 1, 1, countdown=3, expires=2))['state'], late.get(timeout=60) >= due,
           ]`)
       assert.deepEqual(answer, [

@@ -123,7 +123,7 @@ for (const [name, { ids, programs, modules, start }] of Object.entries(STORES)) 
       assert.deepEqual(await restored?.get({ timeout: 60 }), [2, 4])
       const ours = await group([call('py.add', 3, 3), call('node.add', 4, 4)]).delay()
       await ours.save()
-      const theirs = await python.run(`return GroupResult.restore(id, app=app).get(timeout=60)`, {
+      const theirs = await python.run(`return value(GroupResult.restore(id, app=app))`, {
         id: ours.id,
       })
       assert.deepEqual(theirs, [6, 8])
@@ -134,7 +134,7 @@ for (const [name, { ids, programs, modules, start }] of Object.entries(STORES)) 
       const value = await chord(header, call('py.xsum')).delay().get({ timeout: 60 })
       assert.equal(value, 6)
       const theirs = await python.run(
-        `return chord([py('add', 1, 1), node('add', 2, 2)])(node('xsum')).get(timeout=60)`,
+        `return value(chord([py('add', 1, 1), node('add', 2, 2)])(node('xsum')))`,
       )
       assert.equal(theirs, 6)
     })
