@@ -96,7 +96,10 @@ for (const broker of BROKERS) {
         ok: 'no longer consuming from extra',
       })
       assert.deepEqual(answer(await control.poolGrow(1, told)), { ok: 'pool will grow' })
-      assert.deepEqual(answer(await control.poolShrink(1, told)), { ok: 'pool will shrink' })
+      // Python's pool takes none away while it holds all of them for busy, as new ones are for a moment.
+      await eventually(async () =>
+        assert.deepEqual(answer(await control.poolShrink(1, told)), { ok: 'pool will shrink' }),
+      )
       assert.deepEqual(answer(await control.autoscale(3, 1, told)), {
         error: "ValueError('Autoscale not enabled')",
       })
