@@ -1,5 +1,4 @@
 /** The periodic tasks that programs add to an app. Celery: `add_periodic_task`. */
-
 import type { Configuration } from '../config/configuration.ts'
 import type { Settings } from '../config/settings.ts'
 import type { UserCallOptions } from '../task/call-options.ts'

@@ -1,6 +1,5 @@
 /** Reading the ways to declare a task: name, options and body in the combinations that `app.task` takes. */
 import { ImproperlyConfigured } from '../errors.ts'
-import { checkTaskOptions } from '../task/check-options.ts'
 import { HANDLER_NAMES } from '../task/option-names.ts'
 import type { UserTaskOptions } from '../task/options.ts'
 import type { TaskHandlers } from '../task/ports.ts'
@@ -68,7 +67,6 @@ export function readDeclaration(
   const declared = readOptions(rest)
   const own = given ?? declared.options.name
   const name = typeof own === 'string' && own !== '' ? own : nameFrom(body, nameOf)
-  checkTaskOptions(name, { ...declared.options })
   mustBeFunctions(name, { filter, ...declared.handlers })
   if (base !== undefined && typeof base !== 'function' && !isRecord(base)) {
     throw new TypeError(

@@ -1,3 +1,4 @@
+import { checkTaskOptions } from '../task/check-options.ts'
 import type { TaskSelf } from '../task/context.ts'
 import type { Task } from '../task/task.ts'
 import { currentApp } from './current.ts'
@@ -25,6 +26,8 @@ export function sharedTask<F extends CallableFunction>(
 ): Task<ParametersOf<F>, OutputOf<F>>
 export function sharedTask(...declaration: readonly unknown[]): unknown {
   const declared = readDeclaration(declaration, undefined)
+  // Apps check what they declare; none may be there for a long time.
+  checkTaskOptions(declared.name, { ...declared.options })
   sharedTasks.set(declared.name, declared)
   const current = (): Task => currentApp().tasks.require(declared.name)
   return new Proxy(() => undefined, {

@@ -17,8 +17,9 @@ import type {
 } from '../task/signature.ts'
 import { Signature } from '../task/signature.ts'
 import type { Stamps } from '../task/stamping.ts'
+import { isIterable } from '../util/is-record.ts'
 import { uuid } from '../util/uuid.ts'
-import { isIterable, membersOf } from './members.ts'
+import { membersOf } from './members.ts'
 
 /** The values of several signatures, in order. */
 export type ResultsOf<Members extends readonly unknown[]> = number extends Members['length']

@@ -1,5 +1,6 @@
 import type { AnySignature } from '../task/signature.ts'
 import { Signature } from '../task/signature.ts'
+import { isIterable } from '../util/is-record.ts'
 import { repr } from '../util/repr.ts'
 
 /**
@@ -19,11 +20,6 @@ export function membersOf(given: readonly unknown[], where: string): AnySignatur
 export function memberOf(given: unknown, where: string): AnySignature {
   if (given instanceof Signature) return given
   throw new TypeError(`${where} takes signatures, such as add.s(4, 4), not ${shown(given)}`)
-}
-
-/** Whether it is a list, or makes its items one by one. */
-export function isIterable(value: unknown): value is Iterable<unknown> {
-  return typeof value === 'object' && value !== null && Symbol.iterator in value
 }
 
 /** A task is a function; what is forgotten most often is to call its `s`. */

@@ -1,4 +1,5 @@
 /** One field of a crontab entry: from a notation to the numbers that it stands for. Celery: `crontab_parser`. */
+import { isIterable } from '../util/is-record.ts'
 import { repr } from '../util/repr.ts'
 
 /**
@@ -103,8 +104,4 @@ function numberOf(text: string, { name, min, max }: CronUnit): number {
 
 function upTo(first: number, last: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, index) => first + index)
-}
-
-function isIterable(value: unknown): value is Iterable<unknown> {
-  return typeof value === 'object' && value !== null && Symbol.iterator in value
 }

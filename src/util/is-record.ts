@@ -16,3 +16,8 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
 export function isStringArray(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'string')
 }
+
+/** Whether a value is an object with items: an array, a set, a generator. Texts are none. */
+export function isIterable(value: unknown): value is Iterable<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.iterator in value
+}

@@ -13,6 +13,7 @@ import { intervals } from '../util/backoff.ts'
 import type { Logger } from '../util/logger.ts'
 import { TokenBucket } from '../util/token-bucket.ts'
 import { sanitizeUrl } from '../util/url.ts'
+import { leaveTime } from './leave-time.ts'
 import { Session } from './session.ts'
 
 /** A queue to consume: an entity of `messaging/entity.ts`, as far as it matters here. */
@@ -59,12 +60,6 @@ export interface RetryOptions {
 /** Connections lost within a second; at one more there is a pause. As in Celery. */
 const MOST_RESTARTS = 5
 const RESTART_PAUSE_MS = 1000
-const LONGEST_LEAVE = 10_000
-
-/** Milliseconds that a worker which stops waits for a server that gives no answer. */
-export function leaveTime(patience: number): number {
-  return Math.min(patience, LONGEST_LEAVE)
-}
 
 /**
  * Keeps a worker connected to its broker and consuming.

@@ -6,7 +6,7 @@ import { resolveTransport } from '../../src/messaging/transports/resolve-transpo
 import { silentLogger } from '../../src/util/logger.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import { testBrokers } from '../support/brokers.ts'
-import { onCleanup } from '../support/cleanup.ts'
+import { endWorker } from '../support/end-worker.ts'
 import { eventually } from '../support/eventually.ts'
 
 /** How many a worker may hold that wait for their ETA. */
@@ -34,14 +34,7 @@ for (const [name, tasks] of [
       ran += 1
     })
     const worker = new Worker(app, { pool: 'async', concurrency: 2, logger: silentLogger })
-    onCleanup(
-      t,
-      async () => {
-        await worker.stop('cold')
-        await app.close()
-      },
-      () => undefined,
-    )
+    endWorker(t, worker, app)
     await task.applyAsync([], { countdown: 3600 })
     await publishAgain(app, tasks - 1)
     await task.delay()

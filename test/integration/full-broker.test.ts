@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { Celery } from '../../src/index.ts'
 import { silentLogger } from '../../src/util/logger.ts'
 import { Worker } from '../../src/worker/worker.ts'
-import { onCleanup } from '../support/cleanup.ts'
+import { endWorker } from '../support/end-worker.ts'
 import { eventually } from '../support/eventually.ts'
 import { needs } from '../support/require-server.ts'
 import { startRedis } from '../support/servers/redis.ts'
@@ -18,14 +18,7 @@ test('Redis at its maxmemory: a worker starts, and runs what is there', {
   const ran: string[] = []
   app.task('t.late', { acksLate: true, ignoreResult: true }, (name: string) => void ran.push(name))
   const worker = new Worker(app, { pool: 'async', concurrency: 1, logger: silentLogger })
-  onCleanup(
-    t,
-    async () => {
-      await worker.stop('cold')
-      await app.close()
-    },
-    () => undefined,
-  )
+  endWorker(t, worker, app)
   for (const name of ['a', 'b', 'c']) await app.sendTask('t.late', [name])
   await server.command('CONFIG SET maxmemory 1')
   await assert.rejects(app.sendTask('t.late', ['d'], {}, { retry: false }), /OOM.*maxmemory/)

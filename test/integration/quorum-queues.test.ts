@@ -6,7 +6,7 @@ import type { UserAppOptions } from '../../src/index.ts'
 import { Celery, Exchange, Queue } from '../../src/index.ts'
 import { silentLogger } from '../../src/util/logger.ts'
 import { Worker } from '../../src/worker/worker.ts'
-import { onCleanup } from '../support/cleanup.ts'
+import { endWorker } from '../support/end-worker.ts'
 import { needs } from '../support/require-server.ts'
 import { sharedRabbitmq } from '../support/servers/rabbitmq.ts'
 
@@ -17,14 +17,7 @@ async function setup(t: TestContext, settings: UserAppOptions) {
   const app = new Celery('quorum', { broker: url, ...common, ...settings })
   const keyOf = app.task('t.key', { bind: true }, ({ request }, _: string) => request.deliveryInfo.routingKey)
   const worker = new Worker(app, { pool: 'async', concurrency: 2, logger: silentLogger })
-  onCleanup(
-    t,
-    async () => {
-      await worker.stop('cold')
-      await app.close()
-    },
-    () => undefined,
-  )
+  endWorker(t, worker, app)
   await worker.start()
   const call = (name: string): Promise<unknown> =>
     keyOf.applyAsync([name], name === 'later' ? { countdown: 1 } : {}).get({ timeout: 60 })

@@ -8,7 +8,7 @@ import { silentLogger } from '../../src/util/logger.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import type { TestBroker } from '../support/brokers.ts'
 import { testBrokers } from '../support/brokers.ts'
-import { onCleanup } from '../support/cleanup.ts'
+import { endWorker } from '../support/end-worker.ts'
 import { eventually } from '../support/eventually.ts'
 
 async function setUp(t: TestContext, kind: TestBroker, settings: UserAppOptions = {}) {
@@ -23,14 +23,7 @@ async function setUp(t: TestContext, kind: TestBroker, settings: UserAppOptions 
     free: app.task('t.free', note),
   }
   const worker = new Worker(app, { pool: 'async', logger: silentLogger })
-  onCleanup(
-    t,
-    async () => {
-      await worker.stop('cold')
-      await app.close()
-    },
-    () => undefined,
-  )
+  endWorker(t, worker, app)
   await worker.start()
   return { app, worker, tasks, ran }
 }

@@ -6,6 +6,7 @@ import { Celery } from '../../src/index.ts'
 import { silentLogger } from '../../src/util/logger.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import { onCleanup } from '../support/cleanup.ts'
+import { endWorker } from '../support/end-worker.ts'
 import { eventually } from '../support/eventually.ts'
 import { openTestConnection } from '../support/redis-store.ts'
 import { needs } from '../support/require-server.ts'
@@ -23,14 +24,7 @@ function startWorker(
     await gate
   })
   const worker = new Worker(app, { pool: 'async', concurrency: 1, logger: silentLogger })
-  onCleanup(
-    t,
-    async () => {
-      await worker.stop('cold')
-      await app.close()
-    },
-    () => undefined,
-  )
+  endWorker(t, worker, app)
   return { app, worker }
 }
 
@@ -94,14 +88,7 @@ test('Redis: a task that runs when its connection breaks is ended and run again,
     signal.throwIfAborted()
   })
   const worker = new Worker(app, { pool: 'async', concurrency: 2, logger: silentLogger })
-  onCleanup(
-    t,
-    async () => {
-      await worker.stop('cold')
-      await app.close()
-    },
-    () => undefined,
-  )
+  endWorker(t, worker, app)
   await worker.start()
   await app.sendTask('t.long')
   await eventually(() => log.length === 1)

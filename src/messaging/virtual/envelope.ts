@@ -191,7 +191,10 @@ function bodyEncodingOf(value: unknown, text: string): BodyEncoding {
   throw new DecodeError(`The body of a message is encoded in an unknown way, ${name}: ${excerpt(text)}`)
 }
 
-/** kombu writes whole envelopes like bodies: dates and their like may be in the headers. */
+/**
+ * kombu writes whole envelopes like bodies: dates and their like may be in the headers. It reads half as fast as
+ * `JSON.parse`, so it is only asked when there is something that needs it.
+ */
 const TYPED = new JsonSerializer()
 /** In a body that stands there as text the quotes are escaped. */
 const TYPE_MARKER = '"__type__"'

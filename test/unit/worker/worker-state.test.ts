@@ -117,6 +117,19 @@ test('one that is acknowledged early and still runs does not run again', async (
   assert.deepEqual(ran, ['one'])
 })
 
+/** The connection is lost while one waits behind the other; both are delivered again, and end. */
+async function bothComeAgain({
+  take,
+  end,
+  reconnect,
+}: Pick<Awaited<ReturnType<typeof setUp>>, 'take' | 'end' | 'reconnect'>): Promise<void> {
+  await reconnect()
+  take(deliveryOf('t.late', 'other', true))
+  take(deliveryOf('t.late', 'one', true))
+  await end()
+  await end()
+}
+
 test('a second message of the same id runs, though the first was acknowledged before the connection was lost', async (t) => {
   const { ran, take, end, reconnect } = await setUp(t)
   take(deliveryOf('t.late', 'one'))
@@ -124,11 +137,7 @@ test('a second message of the same id runs, though the first was acknowledged be
   // It was replaced by itself: the new message waits behind the other one.
   await end()
   take(deliveryOf('t.late', 'one'))
-  await reconnect()
-  take(deliveryOf('t.late', 'other', true))
-  take(deliveryOf('t.late', 'one', true))
-  await end()
-  await end()
+  await bothComeAgain({ take, end, reconnect })
   assert.deepEqual(ran, ['one', 'other', 'one'])
 })
 
@@ -139,11 +148,7 @@ test('also when it comes on the next connection, and that one is lost, too', asy
   await reconnect()
   take(deliveryOf('t.late', 'other'))
   take(deliveryOf('t.late', 'one'))
-  await reconnect()
-  take(deliveryOf('t.late', 'other', true))
-  take(deliveryOf('t.late', 'one', true))
-  await end()
-  await end()
+  await bothComeAgain({ take, end, reconnect })
   assert.deepEqual(ran, ['one', 'other', 'one'])
 })
 
