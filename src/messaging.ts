@@ -1,7 +1,8 @@
 /** Messaging below tasks: what kombu is to Celery. */
 export type { BroadcastOptions } from './messaging/broadcast.ts'
 export { Broadcast } from './messaging/broadcast.ts'
-export type { BrokerConnectionOptions, ChannelRequest, ConnectRetryPolicy } from './messaging/connection.ts'
+export type { ConnectRetryPolicy } from './messaging/connect-retry.ts'
+export type { BrokerConnectionOptions, ChannelRequest } from './messaging/connection.ts'
 export { BrokerConnection } from './messaging/connection.ts'
 export type {
   BindingOptions,

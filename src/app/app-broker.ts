@@ -1,7 +1,8 @@
 /** The broker as the app sees it: where it is, and the one connection and producer over which everything is published. */
 import type { Settings } from '../config/settings.ts'
-import type { ConnectRetryPolicy } from '../messaging/connection.ts'
-import { BrokerConnection, DEFAULT_CONNECT_RETRY } from '../messaging/connection.ts'
+import type { ConnectRetryPolicy } from '../messaging/connect-retry.ts'
+import { connectRetryOf, DEFAULT_CONNECT_RETRY } from '../messaging/connect-retry.ts'
+import { BrokerConnection } from '../messaging/connection.ts'
 import type { FailoverStrategy } from '../messaging/failover.ts'
 import { Producer } from '../messaging/producer.ts'
 import type { Channel, Transport, TransportOptions } from '../messaging/transport.ts'
@@ -74,7 +75,8 @@ export class AppBroker {
    */
   openChannelSoon(): Promise<Channel> {
     const settings = this.#options.settings()
-    const retry = { ...connectRetry(settings), deadline: connectDeadline(settings) }
+    const deadline = milliseconds(settings.brokerConnectionTimeout, 'brokerConnectionTimeout')
+    const retry = connectRetryOf(settings.brokerTransportOptions, { ...connectRetry(settings), deadline })
     return this.#current().connection.openChannel({ retry })
   }
 
@@ -112,7 +114,7 @@ export class AppBroker {
       candidates: this.candidates('write'),
       resolve: resolveTransport,
       strategy: strategyOf(settings),
-      retry: connectRetry(settings),
+      retry: connectRetryOf(settings.brokerTransportOptions, connectRetry(settings)),
       logger: logger.child('connection'),
       clock,
     })
@@ -155,17 +157,11 @@ function isSentinel(url: string): boolean {
   return /^sentinel:/i.test(url)
 }
 
-/** When connecting is tried again. Celery: `broker_connection_retry`, `broker_connection_max_retries`. */
+/** When a worker tries to connect again, and all others unless `brokerTransportOptions` say otherwise. Celery: `broker_connection_retry`, `broker_connection_max_retries`. */
 export function connectRetry(settings: Settings): ConnectRetryPolicy {
   const { brokerConnectionRetry, brokerConnectionMaxRetries } = settings
   const maxRetries = brokerConnectionRetry ? (brokerConnectionMaxRetries ?? undefined) : 0
   return { ...DEFAULT_CONNECT_RETRY, maxRetries }
-}
-
-function connectDeadline({ brokerTransportOptions, brokerConnectionTimeout }: Settings): number | undefined {
-  const own = brokerTransportOptions['connect_retries_timeout']
-  const seconds = typeof own === 'number' ? own : brokerConnectionTimeout
-  return milliseconds(seconds, 'connect_retries_timeout')
 }
 
 /** The settings that a connection and its producer are made of, as a text that differs when they do. */
@@ -173,11 +169,12 @@ function keyOf(settings: Settings): string {
   const { brokerWriteUrl, brokerTransportOptions, brokerConnectionTimeout, brokerHeartbeat } = settings
   const { brokerUseSsl, brokerFailoverStrategy, brokerConnectionRetry, brokerConnectionMaxRetries } = settings
   const { taskPublishRetry, taskPublishRetryPolicy, publishTimeout } = settings
-  return JSON.stringify([
+  const all = [
     [brokerWriteUrl, brokerTransportOptions, brokerConnectionTimeout, brokerHeartbeat, brokerUseSsl],
-    [String(brokerFailoverStrategy), brokerConnectionRetry, brokerConnectionMaxRetries],
+    [brokerFailoverStrategy, brokerConnectionRetry, brokerConnectionMaxRetries],
     [taskPublishRetry, taskPublishRetryPolicy, publishTimeout],
-  ])
+  ]
+  return JSON.stringify(all, (_, value: unknown) => (typeof value === 'function' ? String(value) : value))
 }
 
 function strategyOf({ brokerFailoverStrategy: strategy }: Settings): FailoverStrategy<TransportOptions> {

@@ -1,5 +1,5 @@
 import type { Settings } from '../config/settings.ts'
-import type { ConnectRetryPolicy } from '../messaging/connection.ts'
+import type { ConnectRetryPolicy } from '../messaging/connect-retry.ts'
 import { connectRetry } from './app-broker.ts'
 
 /** The settings that a worker looks at, in the units of the settings; what is not set is undefined. */

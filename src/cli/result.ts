@@ -53,7 +53,7 @@ async function taskValue(result: AsyncResult): Promise<unknown> {
   try {
     return await result.get()
   } catch (cause) {
-    if (!(await result.ready())) throw cause
+    if (result.settled === undefined) throw cause
     throw new CliError(String(cause), { cause })
   }
 }

@@ -12,13 +12,14 @@
  */
 import { ConnectionError, OperationalError, TimeoutError } from '../errors.ts'
 import { Deadline, sleep, waitOrAbort } from '../util/abort.ts'
-import type { IntervalPolicy } from '../util/backoff.ts'
 import { intervals } from '../util/backoff.ts'
 import type { Clock } from '../util/clock.ts'
 import { systemClock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import { silentLogger } from '../util/logger.ts'
 import { sanitizeUrl } from '../util/url.ts'
+import type { ConnectRetryPolicy } from './connect-retry.ts'
+import { DEFAULT_CONNECT_RETRY } from './connect-retry.ts'
 import type { FailoverStrategy } from './failover.ts'
 import { Failover } from './failover.ts'
 import type {
@@ -28,20 +29,6 @@ import type {
   TransportFeatures,
   TransportOptions,
 } from './transport.ts'
-
-/** How often a connection is tried, in milliseconds; one attempt is a round over all candidates. */
-export interface ConnectRetryPolicy extends IntervalPolicy {
-  /** Milliseconds for all attempts together; undefined: no limit. kombu: `connect_retries_timeout`. */
-  readonly deadline?: number | undefined
-}
-
-/** kombu's: first after 2 s, then 2 s later each time up to 32 s; Celery: `broker_connection_max_retries` 100. */
-export const DEFAULT_CONNECT_RETRY: ConnectRetryPolicy = {
-  start: 2_000,
-  step: 2_000,
-  max: 30_000,
-  maxRetries: 100,
-}
 
 /** What a `BrokerConnection` needs. */
 export interface BrokerConnectionOptions {
@@ -260,12 +247,23 @@ export class BrokerConnection implements AsyncDisposable {
         this.#logger.warn(
           `${error.message}. Trying again in ${(pause / 1000).toFixed(2)} seconds... (${tries}${of})`,
         )
-        await sleep(pause, { signal, clock: this.#clock })
+        policy.errback?.(error, pause / 1000)
+        await this.#pause(pause, policy.callback, signal)
       }
+    }
+  }
+
+  async #pause(pause: number, callback: (() => void) | undefined, signal: AbortSignal): Promise<void> {
+    const step = callback === undefined ? pause : SECOND
+    for (let left = pause; ; left -= step) {
+      callback?.()
+      await sleep(Math.min(left, step), { signal, clock: this.#clock })
+      if (left <= step) return
     }
   }
 }
 
+const SECOND = 1000
 const NO_RETRY: ConnectRetryPolicy = { start: 0, step: 0, max: 0, maxRetries: 0 }
 
 function closedError(broker: string): ConnectionError {

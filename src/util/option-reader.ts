@@ -73,6 +73,14 @@ export class OptionReader {
     throw this.#wrong(name, 'a number of seconds, or a text such as "250ms"')
   }
 
+  /** A function to be called back; what it answers is nobody's concern. */
+  hook(name: string): ((...told: readonly unknown[]) => void) | undefined {
+    const value = this.value(name)
+    if (value === undefined) return undefined
+    if (typeof value !== 'function') throw this.#wrong(name, 'a function')
+    return (...told) => void Reflect.apply(value, undefined, told)
+  }
+
   record(name: string): Readonly<Record<string, unknown>> | undefined {
     const value = this.value(name)
     if (value === undefined || isRecord(value)) return value

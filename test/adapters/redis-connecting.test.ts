@@ -45,6 +45,13 @@ suite('connecting to Redis', needs('redis-server'), () => {
     assert.match((await server.command('INFO keyspace')).join(), /^# Keyspace\s+db3:keys=\d+,\S+\s*$/)
   })
 
+  test('a connection that was refused leaves no timer behind, for which the process would wait', async (t) => {
+    const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length
+    const before = timers()
+    await assert.rejects(openTestStore(t, `redis://127.0.0.1:${await freePort()}`), /ECONNREFUSED/)
+    assert.equal(timers(), before)
+  })
+
   test('password and user, in the URL and from a provider [1-276]', async (t) => {
     const server = await startRedis(t)
     await server.command('CONFIG SET requirepass p@ss')

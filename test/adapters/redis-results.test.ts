@@ -351,8 +351,10 @@ suite('the Redis backend and lost connections', needs('redis-server'), () => {
   })
 
   test('when attempts are used up it says so [1-327]', { timeout: 240_000 }, async (t) => {
+    const warnings: string[] = []
     const retry = (policy: Readonly<Record<string, unknown>>) => {
-      return open(t, 'redis://127.0.0.1:1', { transportOptions: { retry_policy: policy } })
+      const transportOptions = { retry_policy: policy }
+      return open(t, 'redis://127.0.0.1:1', { transportOptions, warn: (message) => warnings.push(message) })
     }
     const few = await retry({ max_retries: 2, interval_start: 0, interval_step: 0.01, interval_max: 0.01 })
     await assert.rejects(few.save(resultMeta(), KEEP), (error: unknown) => {
@@ -361,6 +363,11 @@ suite('the Redis backend and lost connections', needs('redis-server'), () => {
       return true
     })
     await assert.rejects(few.load(['a']), BackendGetMetaError)
+    // Each retry once, however many try at the same time or one after the other.
+    assert.match(
+      warnings.join('\n'),
+      /^.*ECONNREFUSED.*Trying again in 0\.00 seconds\.\.\. \(1\/2\)\n.*in 0\.01.*\(2\/2\)$/,
+    )
     const short = await retry({ max_retries: 0, interval_start: 0.01, interval_max: 0.01, timeout: 0.1 })
     await assert.rejects(short.load(['a']), /could not be reached in \d+ attempts/)
     await assert.rejects(retry({ max_retry: 1 }), /"max_retry" \(did you mean "max_retries"\?\)/)

@@ -201,7 +201,7 @@ suite('waiting for messages in Redis', needs('redis-server'), () => {
     })
   })
 
-  test('a word of the server that gets lost delays a message by no more than polling_interval', {
+  test('a word of the server that gets lost delays a message by no more than polling_interval [1-251]', {
     timeout: 20_000,
   }, async (t) => {
     const { url } = await startRedis(t)

@@ -125,3 +125,24 @@ test('a question to workers, and a purge, give up soon when there is no broker [
     await assert.rejects(app.purge(), OperationalError)
   }
 })
+
+test('the transport options say when a channel is tried again, and hooks hear of it [1-248, 1-250]', {
+  timeout: 60_000,
+}, async (t) => {
+  const broker = `redis://127.0.0.1:${await freePort()}`
+  const app = new Celery('tasks', { broker, logger: silentLogger, setAsCurrent: false })
+  t.after(() => app.close())
+  for (const max_retries of [2, 0, 1]) {
+    const pauses: number[] = []
+    const errback = (_error: Error, pause: number): void => {
+      pauses.push(pause)
+    }
+    const options = { max_retries, interval_start: 0.01, interval_step: 0.01, errback }
+    app.conf.update({ brokerTransportOptions: options })
+    await assert.rejects(app.purge(), OperationalError)
+    assert.deepEqual(pauses, [0.01, 0.02].slice(0, max_retries))
+    pauses.length = 0
+    await assert.rejects(app.amqp.broker.openChannel(), OperationalError)
+    assert.equal(pauses.length, max_retries)
+  }
+})

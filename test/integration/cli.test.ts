@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { freePort } from '../support/free-port.ts'
 import { needs } from '../support/require-server.ts'
 import { startRedis } from '../support/servers/redis.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { cliPlace } from './cli-process.ts'
 
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\n$/
@@ -55,6 +56,28 @@ test('the result of a task that failed is its error, without a stack of ours [6-
   assert.equal(stack.code, 0)
   assert.match(stack.output, /RangeError.*no luck[\s\S]*tasks\.ts|tasks\.ts[\s\S]*RangeError.*no luck/)
   assert.equal(await worker.stop(), 0)
+})
+
+test('a result that cannot be read: the command says what it tries, and ends with the attempts [6-031, 6-017]', async (t) => {
+  const place = cliPlace(t)
+  const nobody = await startTcpProxy(t, await freePort())
+  const settings = {
+    broker: 'memory://',
+    backend: nobody.through('redis://127.0.0.1:1'),
+    resultBackendTransportOptions: { retry_policy: { max_retries: 1, interval_start: 0 } },
+  }
+  writeFileSync(
+    place.file('far.mjs'),
+    `import { Celery } from ${JSON.stringify(import.meta.resolve('../../src/index.ts'))}
+export const app = new Celery('far', ${JSON.stringify(settings)})`,
+  )
+  const { code, output } = await place.withoutApp('-A', place.file('far.mjs'), 'result', 'some-id')
+  assert.equal(code, 1)
+  assert.match(
+    output,
+    /^.*\. Trying again in 0\.00 seconds\.\.\. \(1\/1\)\nConnectionError: .*could not be reached in 2 attempts.*\n$/,
+  )
+  assert.equal(nobody.accepted, 2)
 })
 
 test('purge empties the queues of the app, after a question [6-032, 11-015]', async (t) => {

@@ -37,6 +37,8 @@ export class RedisLink {
   #connection: RedisConnection | undefined
   #opening: Promise<RedisConnection> | undefined
   #check: TimerHandle | undefined
+  /** Up to which retry was told since there was a connection: one line for all who try at the same time. */
+  #told = 0
 
   constructor(options: RedisLinkOptions) {
     this.#options = options
@@ -59,6 +61,7 @@ export class RedisLink {
         const { done, value } = waits.next()
         const late = retryTimeout !== undefined && clock.monotonic() - begin + (value ?? 0) > retryTimeout
         if (done || late) throw usedUp(error, attempts)
+        this.#tellRetry(error, attempts, value)
         await sleep(value, { signal: this.#closing.signal, clock })
       }
     }
@@ -82,6 +85,16 @@ export class RedisLink {
     await connection?.close()
   }
 
+  #tellRetry(error: unknown, retry: number, wait: number): void {
+    if (retry <= this.#told) return
+    this.#told = retry
+    const { maxRetries } = this.#options.options.retryPolicy
+    const of = maxRetries === undefined ? '' : `/${maxRetries}`
+    this.#options.warn(
+      `${messageOf(error)}. Trying again in ${(wait / 1000).toFixed(2)} seconds... (${retry}${of})`,
+    )
+  }
+
   #connect(): Promise<RedisConnection> {
     this.#closing.signal.throwIfAborted()
     this.#opening ??= this.#open().finally(() => {
@@ -101,6 +114,7 @@ export class RedisLink {
     }
     await opened?.(connection)
     this.#connection = connection
+    this.#told = 0
     this.#scheduleCheck(connection)
     void connection.closed.then((reason) => this.#lost(connection, reason))
     return connection
@@ -123,7 +137,7 @@ export class RedisLink {
         await this.#connect()
       } catch (error) {
         if (signal.aborted) return
-        warn(`The result backend is tried again: ${error instanceof Error ? error.message : String(error)}`)
+        warn(`The result backend is tried again: ${messageOf(error)}`)
         await sleep(PATIENCE, { signal, clock }).catch(() => undefined)
       }
     }
@@ -162,11 +176,14 @@ function isLoss(error: unknown, marks: readonly ConnectionErrorMark[]): boolean 
   })
 }
 
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
 function usedUp(error: unknown, attempts: number): ConnectionError {
-  const reason = error instanceof Error ? error.message : String(error)
   return new ConnectionError(
     `The result backend could not be reached in ${attempts} attempts (retry_policy of resultBackendTransportOptions): ` +
-      reason,
+      messageOf(error),
     { cause: error },
   )
 }

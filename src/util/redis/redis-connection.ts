@@ -54,6 +54,8 @@ export class RedisConnection {
   readonly #closed = new Deferred<ConnectionError | undefined>()
   #trouble: Error | undefined
   #closing = false
+  /** There is no socket any more. */
+  #gone = false
 
   /** Use `openRedis` or `connectTo`. @internal */
   constructor(client: Redis, server: string) {
@@ -62,6 +64,9 @@ export class RedisConnection {
     this.closed = this.#closed.promise
     client.on('error', (error: Error) => {
       this.#trouble = error
+    })
+    client.once('close', () => {
+      this.#gone = true
     })
     client.once('end', () => this.#ended())
   }
@@ -180,7 +185,8 @@ export class RedisConnection {
   /** Gives the connection up at once; calls without a reply reject. */
   destroy(reason: Error): void {
     this.#trouble ??= reason
-    this.#client.disconnect()
+    // For a socket that is gone already ioredis would keep the process alive for two seconds.
+    if (!this.#gone) this.#client.disconnect()
   }
 
   /** Lets replies that are due come in, then closes. Idempotent. */
@@ -191,7 +197,7 @@ export class RedisConnection {
       await waitOrAbort(this.#client.quit(), { timeout: CLOSE_TIMEOUT }, 'the last replies').catch(
         () => undefined,
       )
-      this.#client.disconnect()
+      if (!this.#gone) this.#client.disconnect()
     }
     await this.closed
   }

@@ -83,6 +83,37 @@ test('rounds are repeated with growing pauses, without a pause inside of a round
   assert.equal(brokers.tried.length, 8)
 })
 
+test('hooks hear of failed rounds, and of each second of the pause after them [1-250]', async () => {
+  const clock = new VirtualClock()
+  const heard: unknown[] = []
+  const retry = {
+    ...{ start: 2500, step: 0, max: 0, maxRetries: 1 },
+    errback: (error: Error, interval: number) => heard.push(error.message, interval),
+    callback: () => heard.push('tick'),
+  }
+  const { brokers, connection } = connect(['a'], { clock, retry })
+  brokers.refuse('a')
+  const failed = assert.rejects(connection.channel(), /a is down/)
+  for (let half = 0; half <= 5; half++) await clock.advance(half === 0 ? 0 : 500)
+  await failed
+  assert.deepEqual(heard, ['a is down', 2.5, 'tick', 'tick', 'tick'])
+  assert.equal(brokers.tried.length, 2)
+})
+
+test('an error of a hook ends the attempts [1-250]', async () => {
+  const clock = new VirtualClock()
+  const callback = (): never => {
+    throw new Error('enough')
+  }
+  const { brokers, connection } = connect(['a'], {
+    clock,
+    retry: { start: 60_000, step: 0, max: 0, callback },
+  })
+  brokers.refuse('a')
+  await assert.rejects(connection.channel(), /enough/)
+  assert.equal(brokers.tried.length, 1)
+})
+
 test('a deadline ends the attempts [1-249]', async () => {
   const clock = new VirtualClock()
   const { brokers, connection } = connect(['a'], {

@@ -3,6 +3,7 @@ import { ImproperlyConfigured } from '../../../errors.ts'
 import { OptionReader } from '../../../util/option-reader.ts'
 import type { RedisTarget } from '../../../util/redis/redis-target.ts'
 import { REDIS_CONNECTION_OPTIONS, redisTarget } from '../../../util/redis/redis-target.ts'
+import { CONNECT_RETRY_OPTIONS } from '../../connect-retry.ts'
 import type { TransportOptions } from '../../transport.ts'
 import type { BodyEncoding } from '../../virtual/envelope.ts'
 
@@ -73,9 +74,11 @@ const KNOWN = new Set([
     'unacked_restore_throttle',
   ],
   ...['polling_interval', 'body_encoding'],
+  // kombu 5.7 looks whether credentials have expired; here the provider is asked before each connection.
+  'reauth_check_interval',
   // For the layers above: virtual transports, and the connection's retries.
-  ...['deadletter_queue', 'max_retries', 'interval_start', 'interval_step', 'interval_max', 'retry_policy'],
-  ...['connect_timeout', 'connect_retries_timeout', 'errback', 'confirm_publish'],
+  ...['deadletter_queue', 'retry_policy', 'connect_timeout', 'confirm_publish'],
+  ...CONNECT_RETRY_OPTIONS,
 ])
 
 /** @throws ImproperlyConfigured for unknown options and unusable values. */
@@ -92,7 +95,7 @@ export function redisOptions(options: TransportOptions): RedisOptions {
     separator: reader.text('sep') || DEFAULTS.separator,
     prioritySteps: prioritySteps(reader, where),
     queueOrder: queueOrder(reader, where),
-    bodyEncoding: bodyEncoding(reader, where),
+    bodyEncoding: bodyEncoding(transportOptions['body_encoding'], where),
     ackEmulation: reader.flag('ack_emulation') ?? true,
     unackedKey: reader.text('unacked_key') ?? 'unacked',
     unackedIndexKey: reader.text('unacked_index_key') ?? 'unacked_index',
@@ -153,11 +156,11 @@ function isQueueOrder(value: unknown): value is QueueOrderStrategy {
   return typeof value === 'string' && QUEUE_ORDERS.includes(value)
 }
 
-function bodyEncoding(reader: OptionReader, where: string): BodyEncoding {
-  const value = reader.value('body_encoding') ?? 'base64'
-  if (value === 'base64') return 'base64'
-  if (value === false || value === '' || value === 'utf-8') return 'text'
+/** kombu: None leaves bodies as they are. */
+function bodyEncoding(value: unknown, where: string): BodyEncoding {
+  if (value === undefined || value === 'base64') return 'base64'
+  if (value === null || value === false || value === '' || value === 'utf-8') return 'text'
   throw new ImproperlyConfigured(
-    `${where}: body_encoding must be base64 or utf-8, not ${JSON.stringify(value)}`,
+    `${where}: body_encoding must be base64, utf-8 or null, not ${JSON.stringify(value)}`,
   )
 }

@@ -4,6 +4,7 @@ import { isRecord, isStringArray } from '../../../util/is-record.ts'
 import { OptionReader } from '../../../util/option-reader.ts'
 import { didYouMean } from '../../../util/text.ts'
 import { parseUrl } from '../../../util/url.ts'
+import { CONNECT_RETRY_OPTIONS } from '../../connect-retry.ts'
 import type { TransportOptions } from '../../transport.ts'
 
 /** Keys of an AWS user. */
@@ -106,8 +107,8 @@ const KNOWN = new Set([
   ...['client-config', 'sts_role_arn', 'sts_token_timeout', 'sts_token_buffer_time', 'sqs_base64_encoding'],
   ...['fetch_message_attributes', 'supports_fanout', 'predefined_exchanges'],
   // For the layers above: virtual transports, and the connection's retries.
-  ...['deadletter_queue', 'max_retries', 'interval_start', 'interval_step', 'interval_max', 'retry_policy'],
-  ...['connect_timeout', 'connect_retries_timeout', 'errback', 'confirm_publish'],
+  ...['deadletter_queue', 'retry_policy', 'connect_timeout', 'confirm_publish'],
+  ...CONNECT_RETRY_OPTIONS,
 ])
 
 /** @throws ImproperlyConfigured for unknown options and unusable values. */

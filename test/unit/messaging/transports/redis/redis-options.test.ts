@@ -42,6 +42,22 @@ suite('options of the Redis transport', () => {
     })
   })
 
+  test('bodies are in base64, or stand there as they are [1-252]', () => {
+    const bodyEncoding = (value: unknown): string => options({ body_encoding: value }).bodyEncoding
+    assert.deepEqual([undefined, 'base64'].map(bodyEncoding), ['base64', 'base64'])
+    assert.deepEqual([null, false, '', 'utf-8'].map(bodyEncoding), ['text', 'text', 'text', 'text'])
+  })
+
+  test('those of other layers, and of later versions, are known', () => {
+    const others = {
+      max_retries: 3,
+      callback: () => undefined,
+      deadletter_queue: 'x',
+      reauth_check_interval: 10,
+    }
+    assert.deepEqual(options(others), options())
+  })
+
   test('values of every kind', () => {
     assert.equal(options({ visibility_timeout: '12h' }).visibilityTimeout, 43_200_000)
     assert.equal(options({ unacked_restore_interval: 2, unacked_restore_throttle: 1 }).restoreInterval, 2000)
@@ -50,8 +66,6 @@ suite('options of the Redis transport', () => {
     assert.equal(options({ client_name: 'you' }).clientName, 'you')
     assert.equal(options({ fanout_prefix: false }).fanoutPrefix, '')
     assert.equal(options({ fanout_prefix: '/x{db}.' }).fanoutPrefix, '/x2.')
-    assert.equal(options({ body_encoding: 'utf-8' }).bodyEncoding, 'text')
-    assert.equal(options({ body_encoding: null }).bodyEncoding, 'base64')
     assert.equal(options({ deadletter_queue: 'dlq', max_retries: 3, retry_policy: {} }).maxConnections, 10)
   })
 
@@ -69,7 +83,10 @@ suite('options of the Redis transport', () => {
       () => options({ queue_order_strategy: 'random' }),
       /one of round_robin, priority, sorted, not "random"/,
     )
-    assert.throws(() => options({ body_encoding: 'rot13' }), /body_encoding must be base64 or utf-8/)
+    assert.throws(
+      () => options({ body_encoding: 'rot13' }),
+      /body_encoding must be base64, utf-8 or null, not "rot13"/,
+    )
     assert.throws(() => options({ visibility_timeout: -1 }), /visibility_timeout must be a number of seconds/)
     assert.throws(
       () => options({ max_connections: 0 }),
