@@ -264,8 +264,10 @@ for (const broker of BROKERS) {
           `
           last = chain(py('add', 1, 1), immutable(sig(failing + '.fail', kind)), node('add', 1), py('add', 1)).delay()
           end = outcome(last)
-          until(lambda: all(r.ready() for r in (last, last.parent, last.parent.parent)))
-          return [end['type'], last.state, last.parent.state, last.parent.parent.state, last.parent.parent.parent.state]`,
+          # Python's worker sends the next task of a chain before it stores the result of the last one.
+          links = [last, last.parent, last.parent.parent, last.parent.parent.parent]
+          until(lambda: all(r.ready() for r in links))
+          return [end['type'], *(r.state for r in links)]`,
           { failing, kind: type },
         )
         assert.deepEqual(states, [type, 'FAILURE', 'FAILURE', 'FAILURE', 'SUCCESS'])
