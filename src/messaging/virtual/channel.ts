@@ -379,10 +379,10 @@ export class VirtualChannel implements Channel {
 
   async #cancel(consumer: Consumer): Promise<void> {
     if (!this.#forget(consumer)) return
-    const last = this.#consumers.of(consumer.queue).length === 0
-    if (last) this.#loop.replan()
+    // It gets nothing more; the others of the queue go on, and what is being taken may take for ever to come.
+    if (this.#consumers.of(consumer.queue).length > 0) return
+    this.#loop.replan()
     await this.#loop.settled()
-    if (!last) return
     await this.#subscriptions.close(consumer.queue)
     await this.#store.consuming?.(this.#host.consumers.queues)
     await this.#leave(consumer.queue)

@@ -294,6 +294,19 @@ test('messages taken for a cancelled consumer go back to the front', async () =>
   assert.deepEqual(store.of('restore'), [[[1], 'front']])
 })
 
+// One of two consumers leaves: that is no reason to wait for a message.
+test('a consumer can be cancelled while another one waits for messages of its queue', async () => {
+  const { channel } = await fixture()
+  const [left, stays] = [new Collector(), new Collector()]
+  const handle = await channel.consume('q', left.deliver)
+  await channel.consume('q', stays.deliver)
+  await turns()
+  await handle.cancel()
+  await Promise.all([publish(channel, 'a'), publish(channel, 'b')])
+  await stays.wait(2)
+  assert.deepEqual(left.texts, [])
+})
+
 // A consumer that throws is broken; the messages behind it are not.
 test('when a consumer throws, what was not delivered goes back and the connection ends', async () => {
   const { store, channel, connection } = await fixture()
