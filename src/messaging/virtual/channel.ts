@@ -90,7 +90,7 @@ export class VirtualChannel implements Channel {
       store: host.store,
       clock: host.clock,
       freed: () => this.#freed(),
-      redeliver: (deliveries) => this.#redeliver(deliveries),
+      redeliver: (deliveries, reason) => this.#redeliver(deliveries, reason === 'requeued'),
       failed: host.failed,
     })
     this.#subscriptions = new Subscriptions(host.store.fanout, host.exchanges, (queue, message) => {
@@ -360,11 +360,13 @@ export class VirtualChannel implements Channel {
     return this.#consumers.of(queue).every(({ noAck }) => noAck)
   }
 
-  #redeliver(deliveries: readonly VirtualDelivery[]): void {
-    const again = deliveries.map(({ queue, body, properties, headers, exchange, routingKey }) => ({
-      queue,
-      message: { body, properties, headers, exchange, routingKey, redelivered: true },
-    }))
+  #redeliver(deliveries: readonly VirtualDelivery[], requeued: boolean): void {
+    const again = deliveries.map(
+      ({ queue, body, properties, headers, exchange, routingKey, redelivered }) => ({
+        queue,
+        message: { body, properties, headers, exchange, routingKey, redelivered: requeued || redelivered },
+      }),
+    )
     setImmediate(() => {
       if (this.#state !== 'open') return
       this.#broadcasts.push(...again)

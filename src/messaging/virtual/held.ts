@@ -3,9 +3,13 @@
  *
  * States of a delivery: **held** (delivered, counted by the prefetch limit, its lease renewed) → **settling** (`settle`
  * or `requeue` was called; it waits for the end of the turn and for the store) → gone. When the store refuses, it is
- * held again, so that it can be tried once more or given back at the close.
+ * held again, so that it can be tried once more or given back at the close; meanwhile the store is told again, now and
+ * then, since not everybody tries, and nobody else would ever get what is held.
+ *
+ * Copies of broadcasts are unknown to the store: what is to be done with them later is done from here.
  */
 import { ChannelError } from '../../errors.ts'
+import type { BatcherOptions } from '../../util/batcher.ts'
 import { Batcher } from '../../util/batcher.ts'
 import type { Clock, TimerHandle } from '../../util/clock.ts'
 import type { DeliveryTag } from '../message.ts'
@@ -19,11 +23,14 @@ export interface HeldOptions {
   readonly clock: Clock
   /** Deliveries were settled: there is room for others. */
   readonly freed: () => void
-  /** Copies of broadcasts were requeued: the store does not know them, so they stay in this process. */
-  readonly redeliver: (deliveries: readonly VirtualDelivery[]) => void
+  /** Copies of broadcasts were requeued, or are due by now: the store does not know them, so they stay in this process. */
+  readonly redeliver: (deliveries: readonly VirtualDelivery[], reason: 'requeued' | 'due') => void
   /** The leases could not be renewed. */
   readonly failed: (error: unknown) => void
 }
+
+/** Milliseconds after which the store is told again what it refused. */
+const REFUSED_AGAIN = 1000
 
 /** See the module's description. */
 export class Held {
@@ -36,6 +43,11 @@ export class Held {
   readonly #postponing: Batcher<VirtualDelivery>
   /** Of those that are being postponed. */
   readonly #until = new WeakMap<VirtualDelivery, number>()
+  /** What the store refused to be told, of deliveries that are held again. */
+  readonly #refused = new Map<VirtualDelivery, Batcher<VirtualDelivery>>()
+  /** For copies of broadcasts that were postponed. */
+  readonly #waiting = new Set<TimerHandle>()
+  #again: TimerHandle | undefined
   #lastTag = 0
   #renewal: TimerHandle | undefined
   #abandoned = false
@@ -43,19 +55,17 @@ export class Held {
   constructor(options: HeldOptions) {
     this.#options = options
     this.#store = options.store
-    this.#settling = new Batcher((batch) => this.#tell(batch, (taken) => this.#store.settle(taken)), {
-      concurrent: true,
-    })
+    this.#settling = this.#batcher((batch) => this.#store.settle(takenOf(batch)), { concurrent: true })
     const discard = options.store.discard?.bind(options.store)
-    this.#discarding = discard ? new Batcher((batch) => this.#tell(batch, discard)) : this.#settling
+    this.#discarding = discard ? this.#batcher((batch) => discard(takenOf(batch))) : this.#settling
     this.#requeuing = {
-      front: new Batcher((batch) => {
+      front: this.#batcher((batch) => {
         const inOrder = batch.toSorted((one, other) => one.tag - other.tag)
-        return this.#tell(inOrder, (taken) => this.#store.restore(taken, 'front'))
+        return this.#store.restore(takenOf(inOrder), 'front')
       }),
-      back: new Batcher((batch) => this.#tell(batch, (taken) => this.#store.restore(taken, 'back'))),
+      back: this.#batcher((batch) => this.#store.restore(takenOf(batch), 'back')),
     }
-    this.#postponing = new Batcher((batch) => this.#tell(batch, () => this.#postpone(batch)))
+    this.#postponing = this.#batcher((batch) => this.#postpone(batch))
   }
 
   /** How many deliveries count against the prefetch limit. */
@@ -100,15 +110,12 @@ export class Held {
     let unknown: DeliveryTag | undefined
     const local: VirtualDelivery[] = []
     for (const tag of tags) {
-      const delivery = this.#held.get(tag)
+      const delivery = this.#letGo(tag)
       if (delivery === undefined) unknown = tag
-      else {
-        this.#held.delete(tag)
-        if (delivery.taken === undefined) local.push(delivery)
-        else done = this.#requeuing[position].add(delivery)
-      }
+      else if (delivery.taken === undefined) local.push(delivery)
+      else done = this.#requeuing[position].add(delivery)
     }
-    if (local.length > 0) this.#options.redeliver(local)
+    if (local.length > 0) this.#options.redeliver(local, 'requeued')
     this.#options.freed()
     return unknown === undefined ? (done ?? Promise.resolve()) : refuse(unknown, done)
   }
@@ -118,10 +125,10 @@ export class Held {
     let done: Promise<void> | undefined
     let unknown: DeliveryTag | undefined
     for (const { tag, until } of postponed) {
-      const delivery = this.#held.get(tag)
+      const delivery = this.#letGo(tag)
       if (delivery === undefined) unknown = tag
-      else if (delivery.taken !== undefined) {
-        this.#held.delete(tag)
+      else if (delivery.taken === undefined) this.#wait(delivery, until)
+      else {
         this.#until.set(delivery, until)
         done = this.#postponing.add(delivery)
       }
@@ -141,8 +148,7 @@ export class Held {
 
   /** Gives everything held back, to be served next and in the order in which it was delivered. */
   async restoreAll(): Promise<void> {
-    const taken: Taken[] = []
-    for (const delivery of this.#held.values()) if (delivery.taken !== undefined) taken.push(delivery.taken)
+    const taken = takenOf(this.#held.values())
     this.abandon()
     if (taken.length > 0) await this.#store.restore(taken, 'front')
   }
@@ -151,20 +157,20 @@ export class Held {
   abandon(): void {
     this.#abandoned = true
     this.#held.clear()
-    this.#renewal?.cancel()
+    this.#refused.clear()
+    for (const timer of [this.#renewal, this.#again, ...this.#waiting]) timer?.cancel()
+    this.#waiting.clear()
     this.#renewal = undefined
+    this.#again = undefined
   }
 
   #finish(tags: readonly DeliveryTag[], batcher: Batcher<VirtualDelivery>): Promise<void> {
     let done: Promise<void> | undefined
     let unknown: DeliveryTag | undefined
     for (const tag of tags) {
-      const delivery = this.#held.get(tag)
+      const delivery = this.#letGo(tag)
       if (delivery === undefined) unknown = tag
-      else {
-        this.#held.delete(tag)
-        if (delivery.taken !== undefined) done = batcher.add(delivery)
-      }
+      else if (delivery.taken !== undefined) done = batcher.add(delivery)
     }
     this.#options.freed()
     return unknown === undefined ? (done ?? Promise.resolve()) : refuse(unknown, done)
@@ -178,18 +184,57 @@ export class Held {
     await this.#store.postpone?.(postponed)
   }
 
-  async #tell(
-    batch: readonly VirtualDelivery[],
-    verb: (taken: readonly Taken[]) => Promise<void>,
-  ): Promise<void> {
-    const taken: Taken[] = []
-    for (const delivery of batch) if (delivery.taken !== undefined) taken.push(delivery.taken)
-    try {
-      await verb(taken)
-    } catch (error) {
-      for (const delivery of batch) this.#hold(delivery)
-      throw error
+  #batcher(
+    tell: (batch: readonly VirtualDelivery[]) => Promise<void>,
+    options?: BatcherOptions,
+  ): Batcher<VirtualDelivery> {
+    const batcher: Batcher<VirtualDelivery> = new Batcher(async (batch) => {
+      try {
+        await tell(batch)
+      } catch (error) {
+        for (const delivery of batch) this.#refuse(delivery, batcher)
+        throw error
+      }
+    }, options)
+    return batcher
+  }
+
+  #refuse(delivery: VirtualDelivery, batcher: Batcher<VirtualDelivery>): void {
+    if (this.#abandoned) return
+    this.#hold(delivery)
+    this.#refused.set(delivery, batcher)
+    this.#again ??= this.#options.clock.setTimeout(() => this.#tellAgain(), REFUSED_AGAIN)
+    this.#again.unref()
+  }
+
+  #tellAgain(): void {
+    const refused = [...this.#refused]
+    this.#again = undefined
+    for (const [delivery, batcher] of refused) {
+      this.#letGo(delivery.tag)
+      // Refused once more, it will be told once more.
+      batcher.add(delivery).catch(() => undefined)
     }
+    this.#options.freed()
+  }
+
+  /** A delivery that is held no more. */
+  #letGo(tag: DeliveryTag): VirtualDelivery | undefined {
+    const delivery = this.#held.get(tag)
+    if (delivery === undefined) return undefined
+    this.#held.delete(tag)
+    if (this.#refused.size > 0) this.#refused.delete(delivery)
+    return delivery
+  }
+
+  #wait(delivery: VirtualDelivery, until: number): void {
+    const { clock, redeliver } = this.#options
+    const timer = clock.setTimeout(() => {
+      this.#waiting.delete(timer)
+      redeliver([delivery], 'due')
+    }, until - clock.now())
+    timer.unref()
+    this.#waiting.add(timer)
   }
 
   #hold(delivery: VirtualDelivery): void {
@@ -206,8 +251,7 @@ export class Held {
   }
 
   async #renew(lease: NonNullable<QueueStore['lease']>): Promise<void> {
-    const taken: Taken[] = []
-    for (const delivery of this.#held.values()) if (delivery.taken !== undefined) taken.push(delivery.taken)
+    const taken = takenOf(this.#held.values())
     try {
       if (taken.length > 0) await lease.renew(taken)
     } catch (error) {
@@ -217,6 +261,12 @@ export class Held {
     this.#renewal = undefined
     if (this.#held.size > 0) this.#scheduleRenewal()
   }
+}
+
+function takenOf(deliveries: Iterable<VirtualDelivery>): Taken[] {
+  const taken: Taken[] = []
+  for (const delivery of deliveries) if (delivery.taken !== undefined) taken.push(delivery.taken)
+  return taken
 }
 
 async function refuse(tag: DeliveryTag, rest: Promise<void> | undefined): Promise<never> {

@@ -206,6 +206,38 @@ test('what could not be settled is still held', async () => {
   assert.deepEqual(store.of('restore'), [[[2], 'front']])
 })
 
+// A worker does not try again: what it had decided must not be held for ever.
+test('what the store refused to be told is told again, until it is told something else', async () => {
+  const { store, clock, channel } = await fixture((fake) => {
+    fake.postpone = async (postponed) => void fake.calls.push(['postpone', postponed.length])
+  })
+  const { deliveries } = await delivered(channel, 4)
+  const [a, b, c, d] = tagsOf(deliveries)
+  assert.ok(a && b && c && d)
+  store.failures.set('settle', new OperationalError('not now'))
+  store.failures.set('restore', new OperationalError('not now'))
+  await assert.rejects(channel.ack([a, b]), OperationalError)
+  await assert.rejects(channel.reject([c], { requeue: true }), OperationalError)
+  await channel.reject([b], { requeue: true })
+  store.failures.set('settle', new OperationalError('still not'))
+  await clock.advance(1000)
+  await turns()
+  assert.deepEqual(store.of('settle'), [[[1, 2]], [[1]]])
+  assert.deepEqual(store.of('restore'), [
+    [[3], 'back'],
+    [[2], 'back'],
+    [[3], 'back'],
+  ])
+  await clock.advance(1000)
+  await turns()
+  assert.deepEqual(store.of('settle').at(-1), [[1]])
+  assert.equal(clock.pending, 0)
+  await channel.postpone?.([{ tag: d, until: 0 }])
+  await channel.close()
+  assert.deepEqual(store.of('postpone'), [[1]])
+  assert.equal(store.of('restore').length, 3)
+})
+
 // Mistakes of the caller are told, and do no harm to the rest.
 test('an unknown tag is refused, known ones with it are settled', async () => {
   const { store, channel } = await fixture()
@@ -346,6 +378,39 @@ test('broadcasts are heard while the queue is consumed, also when it is bound la
   await handle.cancel()
   assert.equal(fanout.listeners.size, 0)
   assert.deepEqual([store.of('settle'), store.of('restore'), store.of('put')], [[], [], []])
+})
+
+// A broadcast task with an ETA: the store knows nothing of the copy, so nobody else would bring it again.
+test('a broadcast that is postponed comes again when it is due, and leaves room until then', async () => {
+  const { store, clock, channel } = await fixture((fake) => {
+    fake.fanout = new FakeFanout()
+    fake.postpone = async (postponed) => void fake.calls.push(['postpone', postponed])
+  })
+  const exchange = { name: 'x', type: 'fanout', durable: true, autoDelete: false, arguments: {} }
+  await channel.declareExchange(exchange)
+  await channel.bind({ queue: 'q', exchange: 'x', routingKey: '', arguments: {} })
+  await channel.prefetch(1)
+  const collector = new Collector()
+  await channel.consume('q', collector.deliver)
+  await publish(channel, 'later', '', 'x')
+  const [later] = await collector.wait(1)
+  await channel.postpone?.([{ tag: later?.tag ?? 0, until: clock.now() + 600_000 }])
+  await publish(channel, 'now', '', 'x')
+  const [, now] = await collector.wait(2)
+  await channel.ack([now?.tag ?? 0])
+  await clock.advance(599_999)
+  await turns()
+  assert.deepEqual(collector.texts, ['later', 'now'])
+  await clock.advance(1)
+  const [, , again] = await collector.wait(3)
+  assert.deepEqual([collector.texts.at(-1), again?.redelivered], ['later', false])
+  await channel.ack([again?.tag ?? 0])
+  await publish(channel, 'never', '', 'x')
+  const [, , , never] = await collector.wait(4)
+  await channel.postpone?.([{ tag: never?.tag ?? 0, until: clock.now() + 600_000 }])
+  await channel.close()
+  assert.equal(clock.pending, 0)
+  assert.deepEqual(store.of('postpone'), [])
 })
 
 // A close that goes wrong is reported, and is a close nevertheless.

@@ -45,6 +45,7 @@ export class FakeStore implements QueueStore {
   readonly closed: Promise<Error | undefined> = this.ended.promise
   lease?: { readonly everyMs: number; renew(taken: readonly Taken[]): Promise<void> }
   fanout?: Fanout
+  postpone?: QueueStore['postpone']
   /** Errors to be thrown by the next call of a verb. */
   readonly failures = new Map<string, Error>()
   #lastHandle = 0
