@@ -71,6 +71,43 @@ test('the broker settles exactly what was settled, in any order and grouping', (
   )
 })
 
+// A message may be held for days while millions of others come and go. A set takes 2 ** 24 at most.
+test('what was settled since an old delivery is not remembered', () => {
+  const tags = delivered(1)
+  const batch = 1000
+  for (let last = 1; last < 2 ** 24 + batch; last += batch) {
+    const some: number[] = []
+    for (let tag = last + 1; tag <= last + batch; tag++) {
+      tags.delivered(tag, false)
+      some.push(tag)
+    }
+    assert.equal(tags.settle(some).length, batch)
+  }
+  assert.equal(tags.size, 1)
+  assert.deepEqual(tags.settle([1, 1]), [{ tag: 1, multiple: false }])
+  assert.equal(tags.size, 0)
+})
+
+test('behind what was left behind frames are single ones, until that is settled', () => {
+  const tags = delivered(3000)
+  const others = Array.from({ length: 2998 }, (_, index) => index + 2)
+  assert.equal(tags.settle(others).length, 2998)
+  for (const tag of [3001, 3002, 3003]) tags.delivered(tag, false)
+  tags.delivered(3004, true)
+  assert.equal(tags.size, 5)
+  assert.deepEqual(tags.settle([3001, 2, 3002]), [
+    { tag: 3001, multiple: false },
+    { tag: 3002, multiple: false },
+  ])
+  assert.deepEqual(tags.settle([1, 3000]), [
+    { tag: 1, multiple: false },
+    { tag: 3000, multiple: false },
+  ])
+  tags.delivered(3005, false)
+  assert.deepEqual(tags.settle([3003, 3005]), [{ tag: 3005, multiple: true }])
+  assert.equal(tags.size, 0)
+})
+
 function delivered(count: number): UnsettledTags {
   const tags = new UnsettledTags()
   for (let tag = 1; tag <= count; tag++) tags.delivered(tag, false)
