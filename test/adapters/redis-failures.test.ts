@@ -293,6 +293,32 @@ suite('Redis and what goes wrong', needs('redis-server'), () => {
     assert.equal(await redis.send('HLEN', 'unacked'), 3)
   })
 
+  test('what is held when Redis refuses to go on goes to the next connection', {
+    timeout: 240_000,
+  }, async (t) => {
+    const server = await startRedis(t)
+    const inheritance = new Inheritance()
+    const { store } = await openTestStore(t, server.url, {
+      inheritance,
+      options: { polling_interval: 0.05 },
+    })
+    await store.put('q', [textMessage('a')])
+    assert.equal((await takeNext(store, ['q'])).length, 1)
+    await server.command('CONFIG SET min-replicas-to-write 1')
+    await assert.rejects(takeNext(store, ['q']), /NOREPLICAS/)
+    assert.match(String(await store.closed), /NOREPLICAS/)
+    await store.close()
+    await server.command('CONFIG SET min-replicas-to-write 0')
+    const { store: next } = await openTestStore(t, server.url, { inheritance })
+    const taken = await takeNext(next, ['q'])
+    assert.deepEqual(
+      taken.map((message) => `${textOf(message)} ${message.message.redelivered}`),
+      ['a true'],
+    )
+    await next.settle(taken)
+    assert.ok(!String(await server.command('INFO commandstats')).includes('cmdstat_rpush:'))
+  })
+
   test('a full Redis: what is there is still taken, renewed, postponed, given back, taken over and settled', {
     timeout: 240_000,
   }, async (t) => {

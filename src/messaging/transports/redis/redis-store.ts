@@ -33,6 +33,7 @@ import type { RedisOptions } from './redis-options.ts'
 import { PURGE } from './redis-scripts.ts'
 import { RedisSubscriber } from './redis-subscriber.ts'
 import { Restorer } from './restorer.ts'
+import type { TakeRequest } from './taker.ts'
 import { Taker } from './taker.ts'
 import type { HeldMessage } from './unacked.ts'
 import { Unacked } from './unacked.ts'
@@ -110,7 +111,7 @@ export class RedisStore implements QueueStore {
     this.#unacked = new Unacked(connection, keys)
     this.lease = {
       everyMs: Math.min(LONGEST_RENEWAL, visibilityTimeout / 3),
-      renew: (taken) => this.#unacked.renew(taken),
+      renew: (taken) => this.#orFail(this.#unacked.renew(taken)),
     }
     if (options.ackEmulation) {
       this.postpone = (postponed) => this.#unacked.postpone(postponed, visibilityTimeout)
@@ -193,16 +194,33 @@ export class RedisStore implements QueueStore {
     if (queues.length === 0 || max <= 0) return []
     if (this.#closing !== undefined)
       throw new ConnectionError('The connection to Redis is closed: connect again')
+    if (wait) return this.#orFail(this.#await(queues, max, signal))
     if (this.#options.ackEmulation) await this.#caretaker.start()
-    if (wait) {
-      this.#consumed = queues
-      await this.#wake.start()
-    }
-    const inherited = wait ? await this.#inherit(queues, max) : []
-    if (inherited.length > 0) return inherited
-    const taken = await this.#taker.take(queues, { max, signal, wait })
+    return this.#take(queues, { max, signal, wait })
+  }
+
+  async #await(queues: readonly string[], max: number, signal: AbortSignal): Promise<readonly Taken[]> {
+    if (this.#options.ackEmulation) await this.#caretaker.start()
+    this.#consumed = queues
+    await this.#wake.start()
+    const inherited = await this.#inherit(queues, max)
+    return inherited.length > 0 ? inherited : this.#take(queues, { max, signal, wait: true })
+  }
+
+  async #take(queues: readonly string[], request: TakeRequest): Promise<readonly Taken[]> {
+    const taken = await this.#taker.take(queues, request)
     if (taken.length > 0) await this.#keepQueues(queues)
     return taken
+  }
+
+  /** A server that refuses to be consumed has broken the connection: what is held goes to the next one. */
+  async #orFail<T>(asked: Promise<T>): Promise<T> {
+    try {
+      return await asked
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new Error(String(error)))
+      throw error
+    }
   }
 
   /** What a store before this one held comes first, and is asked for once for each queue that is consumed. */
