@@ -36,6 +36,24 @@ const COMPLAINTS: readonly Complaint[] = [
     remedy: 'Redis cannot write its data to disk: see its log',
   },
   {
+    pattern: /max number of clients reached/,
+    fatal: true,
+    recoverable: true,
+    remedy: 'its maxclients are connected: raise that, or let fewer connect; it is tried again',
+  },
+  {
+    pattern: /^NOREPLICAS/,
+    fatal: false,
+    recoverable: true,
+    remedy: 'fewer replicas are connected than min-replicas-to-write wants; it is tried again',
+  },
+  {
+    pattern: /^BUSY\b/,
+    fatal: false,
+    recoverable: true,
+    remedy: 'a script of somebody runs for long; it is tried again',
+  },
+  {
     pattern: /^NOAUTH/,
     fatal: true,
     recoverable: false,

@@ -12,6 +12,7 @@ suite('redisError', () => {
       ["READONLY You can't write against a read only replica.", true],
       ['LOADING Redis is loading the dataset in memory', true],
       ['MASTERDOWN Link with MASTER is down', true],
+      ['ERR max number of clients reached', true],
       ['NOAUTH Authentication required.', false],
       ['WRONGPASS invalid username-password pair or user is disabled.', false],
       ['ERR invalid password', false],
@@ -29,6 +30,8 @@ suite('redisError', () => {
     const cases: readonly [string, boolean][] = [
       ["OOM command not allowed when used memory > 'maxmemory'.", true],
       ['MISCONF Redis is configured to save RDB snapshots', true],
+      ['NOREPLICAS Not enough good replicas to write.', true],
+      ['BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.', true],
       ['NOPERM this user has no permissions', false],
       ['MOVED 3999 127.0.0.1:6381', false],
       ["CROSSSLOT Keys in request don't hash to the same slot", false],
