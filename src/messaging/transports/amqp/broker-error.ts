@@ -10,6 +10,10 @@ const REMEDIES: ReadonlyMap<number, string> = new Map([
   [541, 'The log of the broker says what happened.'],
 ])
 
+/** What RabbitMQ says, as 404, of a queue that it has and cannot reach at the moment. */
+const OUT_OF_REACH =
+  /is down or inaccessible|due to timeout|is stopped by supervisor|crashed and failed to restart|may be stopping or being demoted/
+
 const REMEDIES_BY_TEXT: readonly (readonly [RegExp, string])[] = [
   [
     /inequivalent arg/,
@@ -24,6 +28,7 @@ const REMEDIES_BY_TEXT: readonly (readonly [RegExp, string])[] = [
     /does not support global qos/i,
     'Declare the queue with its x-queue-type, or set global_qos to false in the broker transport options.',
   ],
+  [OUT_OF_REACH, 'Its node is restarting, perhaps: it is tried again.'],
   [/unknown exchange type|invalid exchange type/i, 'Use direct, topic, fanout, headers or a plug-in’s type.'],
 ]
 
@@ -130,5 +135,6 @@ function brokerText(cause: unknown): string {
 
 function isRecoverable(cause: unknown, otherwise: boolean): boolean {
   const code = replyCode(cause)
-  return code === undefined ? otherwise : RECOVERABLE.has(code)
+  if (code === undefined) return otherwise
+  return RECOVERABLE.has(code) || OUT_OF_REACH.test(brokerText(cause))
 }
