@@ -293,6 +293,39 @@ suite('Redis and what goes wrong', needs('redis-server'), () => {
     assert.equal(await redis.send('HLEN', 'unacked'), 3)
   })
 
+  test('what a broken connection held is taken over as soon as its queue is consumed, though nothing is taken', {
+    timeout: 240_000,
+  }, async (t) => {
+    const { url } = await startRedis(t)
+    const redis = await openTestConnection(t, url)
+    const proxy = await startTcpProxy(t, Number(new URL(url).port))
+    const inheritance = new Inheritance()
+    const { store } = await openTestStore(t, proxy.through(url), { inheritance })
+    const held = async (): Promise<string> => [await redis.send('HKEYS', 'unacked')].flat().join()
+    for (const text of ['a', 'b']) await store.put('q', [textMessage(text)])
+    await takeNext(store, ['q'])
+    const before = await held()
+    proxy.cut()
+    await store.closed
+    const { store: next } = await openTestStore(t, url, { inheritance })
+    await next.consuming(['q'])
+    const after = await held()
+    assert.notEqual(after, before)
+    const consumers = [await redis.send('ZRANGE', 'celeriac:consumers', 0, -1)].flat().map(String)
+    assert.ok(consumers.some((consumer) => after.includes(consumer)))
+    // Nobody renews the lease of what waits here for its turn but the store itself.
+    for (const tag of after.split(',')) await redis.send('ZADD', 'unacked_index', 1, tag)
+    await eventually(async () => {
+      for (const tag of after.split(',')) {
+        assert.ok(Number(await redis.send('ZSCORE', 'unacked_index', tag)) > 1)
+      }
+    })
+    assert.deepEqual((await takeNext(next, ['q'], 1)).map(textOf), ['a'])
+    assert.equal(await next.size('q'), 0)
+    await next.consuming([])
+    assert.deepEqual((await takeNow(next, ['q'])).map(textOf), ['b'])
+  })
+
   test('what is held when Redis refuses to go on goes to the next connection', {
     timeout: 240_000,
   }, async (t) => {

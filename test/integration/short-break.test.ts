@@ -16,9 +16,19 @@ import { startTcpProxy } from '../support/tcp-proxy.ts'
 /** A worker that writes down what it runs, and waits at the gate with it. */
 function startWorker(
   t: TestContext,
-  { url, log, gate }: { url: string; log: string[]; gate: Promise<void> },
+  {
+    url,
+    log,
+    gate,
+    disablePrefetch = false,
+  }: { url: string; log: string[]; gate: Promise<void>; disablePrefetch?: boolean },
 ) {
-  const app = new Celery('break', { broker: url, logger: silentLogger, setAsCurrent: false })
+  const app = new Celery('break', {
+    broker: url,
+    logger: silentLogger,
+    setAsCurrent: false,
+    workerDisablePrefetch: disablePrefetch,
+  })
   app.task('t.late', { acksLate: true, ignoreResult: true }, async (name: string) => {
     log.push(name)
     await gate
@@ -65,6 +75,47 @@ test('Redis: nobody else gets what a worker holds that connects again [7-102]', 
   const commands = String(await redis.send('INFO', 'commandstats'))
   assert.ok(!commands.includes('cmdstat_rpush:'), 'something went back into a queue')
   assert.deepEqual([log, others], [['runs', 'waits'], []])
+})
+
+test('Redis: nor what a worker runs that has no place for more [7-050]', {
+  ...needs('redis-server'),
+  timeout: 240_000,
+}, async (t) => {
+  const { url } = await startRedis(t)
+  const proxy = await startTcpProxy(t, Number(new URL(url).port))
+  const gate = Promise.withResolvers<void>()
+  onCleanup(
+    t,
+    async () => gate.resolve(),
+    () => undefined,
+  )
+  const [log, others]: [string[], string[]] = [[], []]
+  const full = { url: proxy.through(url), log, gate: gate.promise, disablePrefetch: true }
+  const { app, worker } = startWorker(t, full)
+  await worker.start()
+  await app.sendTask('t.late', ['runs'])
+  await eventually(() => log.length === 1)
+  const idle = startWorker(t, { url, log: others, gate: gate.promise })
+  await idle.worker.start()
+  const redis = await openTestConnection(t, url)
+  const holders = async (): Promise<readonly string[]> => {
+    const tags = [await redis.send('HKEYS', 'unacked')].flat()
+    return tags.map((tag) => String(tag).split(':')[1] ?? '')
+  }
+  const [before] = await holders()
+
+  proxy.cut()
+
+  await eventually(async () => {
+    const [holder = ''] = await holders()
+    assert.notEqual(holder, before)
+    assert.notEqual(await redis.send('ZSCORE', 'celeriac:consumers', holder), null)
+  })
+  gate.resolve()
+  await eventually(async () => assert.equal(await redis.send('EXISTS', 'unacked', 'celery'), 0))
+  const commands = String(await redis.send('INFO', 'commandstats'))
+  assert.ok(!commands.includes('cmdstat_rpush:'), 'something went back into a queue')
+  assert.deepEqual([log, others], [['runs'], []])
 })
 
 test('Redis: a task that runs when its connection breaks is ended and run again, on request [1-168]', {

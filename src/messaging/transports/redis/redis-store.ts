@@ -153,7 +153,7 @@ export class RedisStore implements QueueStore {
       options,
       clock,
       warn,
-      keepQueues: () => this.#keepQueues(this.#consumed),
+      keepQueues: () => this.#keepUsed(),
       keepBindings: () => this.bindings.refresh(this.#consumed),
     })
     void connection.closed.then((reason) => {
@@ -166,6 +166,18 @@ export class RedisStore implements QueueStore {
     if (Number.isInteger(expires) && expires > 0) this.#expiring.set(queue, expires)
     else this.#expiring.delete(queue)
     await this.#keepQueues([queue])
+  }
+
+  /**
+   * What a store before this one held is ours at once, though there be no room for it: others would take us for dead.
+   * What of it belongs to queues that are not consumed any more goes back.
+   */
+  async consuming(queues: readonly string[]): Promise<void> {
+    await this.#orFail(this.#claim(queues))
+    const unwanted = this.#inherited.filter(({ queue }) => !queues.includes(queue))
+    if (unwanted.length === 0) return
+    this.#inherited = this.#inherited.filter((message) => !unwanted.includes(message))
+    await this.#unacked.restore(unwanted, 'front')
   }
 
   async put(queue: string, messages: readonly StoredMessage[]): Promise<void> {
@@ -223,22 +235,26 @@ export class RedisStore implements QueueStore {
     }
   }
 
-  /** What a store before this one held comes first, and is asked for once for each queue that is consumed. */
+  /** What a store before this one held comes first. */
   async #inherit(queues: readonly string[], max: number): Promise<readonly HeldMessage[]> {
-    if (queues.some((queue) => !this.#claimed.has(queue))) {
-      const first = queues.filter((queue) => !this.#claimed.has(queue))
-      for (const queue of first) this.#claimed.add(queue)
-      const legacies = this.#inheritance?.claim(first) ?? []
-      if (legacies.length > 0) await this.#takeOver(legacies)
-    }
+    await this.#claim(queues)
     if (this.#inherited.length === 0) return []
     const taken = this.#inherited.filter(({ queue }) => queues.includes(queue)).slice(0, max)
     this.#inherited = this.#inherited.filter((message) => !taken.includes(message))
     return taken
   }
 
+  /** Asks once for each queue. */
+  async #claim(queues: readonly string[]): Promise<void> {
+    const first = queues.filter((queue) => !this.#claimed.has(queue))
+    for (const queue of first) this.#claimed.add(queue)
+    const legacies = first.length > 0 ? (this.#inheritance?.claim(first) ?? []) : []
+    if (legacies.length > 0) await this.#takeOver(legacies)
+  }
+
   async #takeOver(legacies: readonly Legacy[]): Promise<void> {
     try {
+      await this.#caretaker.start()
       const inherited = await this.#unacked.inherit(legacies)
       this.#inherited = [...this.#inherited, ...inherited]
     } catch (error) {
@@ -310,6 +326,12 @@ export class RedisStore implements QueueStore {
 
   #forEachList(queue: string, command: string): readonly RedisCommand[] {
     return this.#keys.lists(queue).map((list) => [command, list] as const)
+  }
+
+  /** What was taken over is renewed from here until it is handed out: then it is by who got it. */
+  async #keepUsed(): Promise<void> {
+    if (this.#inherited.length > 0) await this.#unacked.renew(this.#inherited)
+    await this.#keepQueues(this.#consumed)
   }
 
   /** What expires must not while it is used. */
