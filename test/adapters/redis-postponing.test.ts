@@ -35,7 +35,8 @@ test(
     assert.equal(await store.size('q'), 0)
     // Those who are gone, or alive, hold nothing of it.
     await store.close()
-    const { store: next } = await openTestStore(t, url, { options: { unacked_restore_interval: 0.1 } })
+    const options = { unacked_restore_interval: 0.1 }
+    const { store: next, warnings } = await openTestStore(t, url, { options })
     const [first] = await takeNext(next, ['q'], 1)
     assert.ok(first !== undefined)
     assert.equal(textOf(first), 'now')
@@ -43,13 +44,19 @@ test(
     const redis = await openTestConnection(t, url)
     const waiting = await redis.send('ZRANGE', 'unacked_index', 0, -1)
     assert.ok(Array.isArray(waiting) && waiting.length === 1)
-    // As if the time had passed.
-    await redis.send('ZADD', 'unacked_index', 'XX', 1, String(waiting[0]))
+    // As if the time had passed. Of both only the one that somebody held for too long is worth a word.
+    await redis.send('HSET', 'unacked', 'held', '[{"body": "", "properties": {}}, "", "other"]')
+    await redis.send('ZADD', 'unacked_index', 1, String(waiting[0]), 1, 'held')
     const [second] = await takeNext(next, ['q'], 1)
     assert.ok(second !== undefined)
     assert.equal(textOf(second), 'later')
     assert.equal(second.message.properties.priority, 3)
     assert.deepEqual([second.message.redelivered, second.message.deliveryCount], [false, 0])
+    await eventually(() => assert.equal(warnings.length, 1))
+    assert.match(
+      warnings.join(),
+      /^1 message\(s\) were restored that had been held longer than visibility_timeout$/,
+    )
   },
 )
 

@@ -33,8 +33,9 @@ export class Restorer {
   }
 
   /**
-   * Restores what was held longer than the visibility timeout without renewal, whoever held it. Does nothing while
-   * somebody else, who may be Python, is at it. Answers how many messages went back.
+   * Restores what was held longer than the visibility timeout without renewal, whoever held it, and what was postponed
+   * until now. Does nothing while somebody else, who may be Python, is at it. Answers how many messages went back that
+   * had been held.
    */
   async restoreExpired(): Promise<number> {
     const { connection, keys, options } = this.#options
@@ -77,6 +78,7 @@ export class Restorer {
     const { connection, keys, unacked, options } = this.#options
     const { visibilityTimeout, restoreLimit = Number.POSITIVE_INFINITY } = options
     let restored = 0
+    let held = 0
     while (restored < restoreLimit) {
       const count = Math.min(BATCH, restoreLimit - restored)
       const args = [visibilityTimeout / 1000, count]
@@ -84,16 +86,19 @@ export class Restorer {
       const entries = Array.isArray(found) ? found : []
       const tags = entries.filter((_, index) => index % 2 === 0).map(String)
       const records = entries.filter((_, index) => index % 2 === 1)
-      const batch = await unacked.restoreRecords(
-        'RPUSH',
-        await this.#restorable(tags, records),
-        visibilityTimeout,
-      )
-      restored += batch
+      const messages = await this.#restorable(tags, records)
+      const lost = messages.filter(({ tag }) => !isPostponed(tag))
+      const due = messages.filter(({ tag }) => isPostponed(tag))
+      const counts = [
+        await unacked.restoreRecords('RPUSH', lost, visibilityTimeout),
+        await unacked.restoreRecords('RPUSH', due, visibilityTimeout),
+      ] as const
+      held += counts[0]
+      restored += counts[0] + counts[1]
       // With none restored the same ones would be found again.
-      if (batch === 0) return restored
+      if (counts[0] + counts[1] === 0) return held
     }
-    return restored
+    return held
   }
 
   async #restorable(tags: readonly string[], records: readonly unknown[]): Promise<readonly Restorable[]> {
