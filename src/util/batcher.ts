@@ -17,12 +17,15 @@ export interface BatcherOptions {
   readonly turn?: FlushTurn
   /** Largest batch; more items make further batches, one after the other. Default: no limit. */
   readonly maxSize?: number
+  /** Heaviest batch, in the unit of the weights that items are added with; a heavier item is one by itself. Default: no limit. */
+  readonly maxWeight?: number
   /** Whether a batch may start while another one is running; default false: at most one is in flight. */
   readonly concurrent?: boolean
 }
 
 interface Batch<T> {
   readonly items: T[]
+  weight: number
   readonly done: Deferred
 }
 
@@ -30,6 +33,7 @@ interface Batch<T> {
 export class Batcher<T> {
   readonly #flush: (items: T[]) => Promise<void>
   readonly #maxSize: number
+  readonly #maxWeight: number
   readonly #concurrent: boolean
   readonly #turn: FlushTurn
   readonly #waiting: Batch<T>[] = []
@@ -40,6 +44,7 @@ export class Batcher<T> {
   constructor(flush: (items: T[]) => Promise<void>, options: BatcherOptions = {}) {
     this.#flush = flush
     this.#maxSize = options.maxSize ?? Number.POSITIVE_INFINITY
+    this.#maxWeight = options.maxWeight ?? Number.POSITIVE_INFINITY
     this.#concurrent = options.concurrent ?? false
     this.#turn = options.turn ?? 'immediate'
   }
@@ -52,13 +57,18 @@ export class Batcher<T> {
   }
 
   /** Adds an item. The promise settles with the batch that carries it. */
-  add(item: T): Promise<void> {
+  add(item: T, weight = 0): Promise<void> {
     let batch = this.#waiting.at(-1)
-    if (batch === undefined || batch.items.length >= this.#maxSize) {
-      batch = { items: [], done: new Deferred() }
+    if (
+      batch === undefined ||
+      batch.items.length >= this.#maxSize ||
+      batch.weight + weight > this.#maxWeight
+    ) {
+      batch = { items: [], weight: 0, done: new Deferred() }
       this.#waiting.push(batch)
     }
     batch.items.push(item)
+    batch.weight += weight
     if (!this.#scheduled && (this.#running === 0 || this.#concurrent)) this.#schedule()
     return batch.done.promise
   }

@@ -7,6 +7,8 @@ import type { QueueStore, StoredMessage } from './queue-store.ts'
 
 /** Largest batch that is put into a store at once. */
 const MAX_BATCH = 1000
+/** Bytes of bodies in it; a larger message is put alone. Clients make one text of a command, which has its limits. */
+const MAX_BATCH_BYTES = 16 * 1024 * 1024
 /** Batchers that are kept although they have nothing to do. */
 const IDLE_LIMIT = 256
 
@@ -51,7 +53,7 @@ export class Publisher {
       return Promise.reject(error)
     }
     const pending: Pending = { message, ticket, dropped: false }
-    const stored = this.#batcher(target).add(pending)
+    const stored = this.#batcher(target).add(pending, body.length)
     return ticket === undefined ? stored : confirm(pending, stored)
   }
 
@@ -73,7 +75,7 @@ export class Publisher {
           if (batcher.size === 0 && this.#batchers.size > IDLE_LIMIT) this.#batchers.delete(key)
         }
       },
-      { maxSize: MAX_BATCH },
+      { maxSize: MAX_BATCH, maxWeight: MAX_BATCH_BYTES },
     )
     this.#batchers.set(key, batcher)
     return batcher

@@ -70,6 +70,20 @@ test('batches are no larger than maxSize', async () => {
   await drained
 })
 
+test('batches are no heavier than maxWeight, but for an item that is by itself', async () => {
+  const { flushed, gates, flush } = controlled()
+  const batcher = new Batcher(flush, { maxWeight: 10 })
+  for (const weight of [4, 6, 1, 11, 10]) void batcher.add(weight, weight)
+  const drained = batcher.drain()
+  await nextTurn()
+  for (let batch = 0; batch < 4; batch++) {
+    gates[batch]?.resolve()
+    await nextTurn()
+  }
+  assert.deepEqual(flushed, [[4, 6], [1], [11], [10]])
+  await drained
+})
+
 test('concurrent batches do not wait for each other', async () => {
   const { flushed, gates, flush } = controlled()
   const batcher = new Batcher(flush, { concurrent: true })

@@ -85,6 +85,17 @@ test('batches to one place go one after the other', async () => {
   ])
 })
 
+// ioredis makes one text of a command, and texts of half a gigabyte are not to be had.
+test('large messages are not put all at once, but in order', async () => {
+  const { store, channel } = await fixture()
+  const large = 'x'.repeat(9_000_000)
+  await Promise.all(['a', large, large, 'b', `${large}${large}`, 'c'].map((text) => publish(channel, text)))
+  assert.deepEqual(
+    store.of('put').map(([, texts]) => [texts].flat().map((text) => String(text).length)),
+    [[1, 9_000_000], [9_000_000, 1], [18_000_000], [1]],
+  )
+})
+
 // A refused batch must be known to those whose messages were in it.
 test('when the store refuses, the publishes of that batch reject', async () => {
   const { store, channel } = await fixture()
