@@ -48,8 +48,10 @@ export class Poller {
   readonly #stopping = new AbortController()
   #news = new Deferred()
   #failure: { readonly error: unknown } | undefined
-  /** The queue that is asked first. */
-  #first = 0
+  /** The place of the queue that is asked first. */
+  #nextAsked = 0
+  /** The place of the queue whose messages are fetched first. */
+  #nextFetched = 0
 
   constructor(options: PollerOptions) {
     this.#options = options
@@ -106,13 +108,13 @@ export class Poller {
   /** In turn, so that no queue is always last. */
   #fetch(queues: readonly string[], max: number): readonly Taken[] {
     const taken: Taken[] = []
-    for (const queue of this.#rotated(queues)) {
+    for (const queue of rotated(queues, this.#nextFetched)) {
       const atHand = this.#lines.get(queue)?.atHand
       if (atHand === undefined || atHand.length === 0) continue
       taken.push(...atHand.splice(0, max - taken.length))
       if (taken.length >= max) break
     }
-    if (taken.length > 0) this.#first += 1
+    if (taken.length > 0) this.#nextFetched += 1
     return taken
   }
 
@@ -121,18 +123,27 @@ export class Poller {
     for (const queue of queues) {
       for (const poll of this.#lines.get(queue)?.polls ?? []) room -= poll.max
     }
-    const short = max < queues.length
-    for (const queue of this.#rotated(queues)) {
+    const inTurn = rotated(queues, this.#nextAsked)
+    const unasked = inTurn.filter((queue) => this.#lineOf(queue).polls.size === 0)
+    // Those for whom there is no room now are to get their turn soon.
+    const wait = unasked.length > room ? Math.min(this.#options.waitTime, SHORT_WAIT) : this.#options.waitTime
+    for (const [index, queue] of unasked.entries()) {
+      if (room <= 0) break
+      // No queue takes the room of the others: one that is empty would keep it for as long as it is asked.
+      const size = Math.min(BATCH, Math.max(1, Math.floor(room / (unasked.length - index))))
+      room -= size
+      this.#poll(queue, this.#lineOf(queue), { max: size, wait })
+      this.#nextAsked = queues.indexOf(queue) + 1
+    }
+    for (const queue of inTurn) {
       const line = this.#lineOf(queue)
       while (room > 0 && line.polls.size < line.width) {
         const size = Math.min(BATCH, room)
         room -= size
         // More polls than one are for queues that are full: they do not wait.
-        const wait = line.polls.size > 0 ? 0 : Math.min(this.#options.waitTime, short ? SHORT_WAIT : Infinity)
-        this.#poll(queue, line, { max: size, wait })
+        this.#poll(queue, line, { max: size, wait: 0 })
       }
     }
-    if (short) this.#first += 1
   }
 
   #poll(queue: string, line: Line, limits: { readonly max: number; readonly wait: number }): void {
@@ -170,13 +181,14 @@ export class Poller {
     return line
   }
 
-  #rotated(queues: readonly string[]): readonly string[] {
-    const start = queues.length === 0 ? 0 : this.#first % queues.length
-    return [...queues.slice(start), ...queues.slice(0, start)]
-  }
-
   #tell(): void {
     this.#news.resolve()
     this.#news = new Deferred()
   }
+}
+
+/** The queues in turn, beginning with that at a place. */
+function rotated(queues: readonly string[], first: number): readonly string[] {
+  const start = queues.length === 0 ? 0 : first % queues.length
+  return [...queues.slice(start), ...queues.slice(0, start)]
 }
