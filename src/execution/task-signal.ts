@@ -4,6 +4,7 @@
  */
 import { SoftTimeLimitExceeded, Terminated, TimeLimitExceeded, WorkerTerminate } from '../errors.ts'
 import type { AbortReason, RunContext } from '../pool/pool.ts'
+import { isAbandoned } from './verdict.ts'
 
 /** The task's signal for a job's; without a job (eager runs) one that never fires. */
 export function taskSignal(job: RunContext | undefined): AbortSignal {
@@ -13,6 +14,15 @@ export function taskSignal(job: RunContext | undefined): AbortSignal {
   if (job.reason !== undefined) fire()
   else job.signal.addEventListener('abort', fire, { once: true })
   return controller.signal
+}
+
+/**
+ * The error for a run that is given up, undefined while it is not. To be asked of the job and not of the task's signal:
+ * that fires once, and if it did so for the soft time limit it does not tell what came after.
+ */
+export function whyGivenUp(job: RunContext | undefined): Error | undefined {
+  const reason = job?.reason
+  return reason !== undefined && isAbandoned(reason) ? errorFor(reason) : undefined
 }
 
 function errorFor(reason: AbortReason): Error {

@@ -13,7 +13,7 @@ import type { ExecutionHost } from './ports.ts'
 import { readBody, requestOfJob } from './read-job.ts'
 import { storeResult } from './result-writer.ts'
 import { type Ending, TaskRun } from './task-run.ts'
-import { taskSignal } from './task-signal.ts'
+import { taskSignal, whyGivenUp } from './task-signal.ts'
 
 /**
  * Runs tasks: those that a worker hands to its pool, and those that are applied in place. One per process.
@@ -69,6 +69,7 @@ export class Tracer {
       host,
       request,
       signal: () => taskSignal(pool),
+      givenUp: () => whyGivenUp(pool),
       beforeRetry: (retry) => run.storeRetry(retry),
     })
     const run: TaskRun = new TaskRun({

@@ -1,4 +1,4 @@
-import { Ignore, MaxRetriesExceededError, Reject, Retry, SoftTimeLimitExceeded } from '../errors.ts'
+import { Ignore, MaxRetriesExceededError, Reject, Retry } from '../errors.ts'
 import { describeException } from '../protocol/exception-info.ts'
 import { buildResultMeta } from '../protocol/result-meta.ts'
 import { ABORTED, EXCEPTION_STATES } from '../protocol/states.ts'
@@ -25,6 +25,8 @@ export interface TaskSelfParts {
   readonly request: TaskRequest
   /** Fires when the run should end: the signal, or what makes it when it is first looked at. Default: it never fires. */
   readonly signal?: AbortSignal | (() => AbortSignal) | undefined
+  /** Why whoever runs it does not want to know any more what it does; undefined: it does. Default: it always does. */
+  readonly givenUp?: (() => Error | undefined) | undefined
   /** Default: the app's, for `celery.task`. */
   readonly logger?: Logger | undefined
   /** Awaited before the message of the next attempt leaves: from then on that attempt may write the result. */
@@ -43,6 +45,7 @@ export class TaskSelf implements TaskContext {
   readonly request: TaskRequest
   #signal: AbortSignal | (() => AbortSignal)
   #logger: Logger | undefined
+  readonly #givenUp: TaskSelfParts['givenUp']
   readonly #beforeRetry: TaskSelfParts['beforeRetry']
   #maxRetries: number | null | undefined
   #asked: HeardPromise<unknown> | undefined
@@ -53,6 +56,7 @@ export class TaskSelf implements TaskContext {
     this.request = parts.request
     this.#signal = parts.signal ?? NEVER
     this.#logger = parts.logger
+    this.#givenUp = parts.givenUp
     this.#beforeRetry = parts.beforeRetry
   }
 
@@ -127,6 +131,7 @@ export class TaskSelf implements TaskContext {
     })
     if (!request.isEager) {
       await this.#beforeRetry?.(retry)
+      this.#mustBeWanted()
       await this.#send(call)
     }
     if (options.throw ?? true) throw retry
@@ -219,8 +224,8 @@ export class TaskSelf implements TaskContext {
 
   /** A run that was terminated sends and stores nothing more: whoever ended it has had the last word. */
   #mustBeWanted(): void {
-    const { aborted, reason } = this.signal
-    if (aborted && !(reason instanceof SoftTimeLimitExceeded)) throw reason
+    const reason = this.#givenUp?.()
+    if (reason !== undefined) throw reason
   }
 
   /** The call that is sent for the next attempt. */

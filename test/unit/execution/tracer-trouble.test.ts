@@ -97,6 +97,36 @@ suite('a task whose time is over', () => {
     assert.deepEqual(await running, { kind: 'abandoned' })
     assert.deepEqual(host.sent, [])
   })
+
+  for (const reason of ['timeout', 'terminate', 'shutdown'] as const) {
+    test(`given up (${reason}) after its soft limit, which it has heard of, it is not tried again by itself`, async () => {
+      const host = new RecordingHost()
+      const { promise: late, resolve } = Promise.withResolvers<void>()
+      const body = async (self: TaskContext): Promise<void> => {
+        await until(self.signal).catch(() => late)
+        throw new Error('late')
+      }
+      host.task('t', body, { bind: true, autoretryFor: [Error] })
+      const controller = new JobContext()
+      const running = run(host, jobOf('t'), {}, controller)
+      setImmediate(() => {
+        controller.abort('soft')
+        controller.abort(reason)
+        resolve()
+      })
+      assert.deepEqual(await running, { kind: 'abandoned' })
+      assert.deepEqual(host.journal, [])
+    })
+  }
+
+  test('given up while it stores that it tries again, it does not', async (t) => {
+    const host = new RecordingHost()
+    host.task('t', () => Promise.reject(new Error('boom')), { autoretryFor: [Error] })
+    const controller = new JobContext()
+    t.mock.method(host.backend, 'save', async () => controller.abort('timeout'))
+    assert.deepEqual(await run(host, jobOf('t'), {}, controller), { kind: 'abandoned' })
+    assert.deepEqual(host.sent, [])
+  })
 })
 
 suite('what goes wrong outside of the body [2-172]', () => {
