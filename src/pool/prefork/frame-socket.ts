@@ -4,20 +4,28 @@ import type { FrameLink } from '../children/frames.ts'
 
 const HEADER_BYTES = 4
 
+/** What a frame socket may be told besides what to receive. */
+export interface FrameSocketOptions {
+  /** Told once of bytes that are no frame; none of what comes after them is read. Default: the error is thrown. */
+  readonly unreadable?: (error: unknown) => void
+}
+
 /**
  * One end of the pipe to a child process. A frame is four bytes of length (little endian) and a structured clone of an
  * array of messages.
  */
 export class FrameSocket<Out, In> implements FrameLink<Out> {
   readonly #stream: Duplex
+  readonly #unreadable: FrameSocketOptions['unreadable']
   #outbox: Out[] = []
   #inbox: Buffer[] = []
   #buffered = 0
   /** Bytes that must be there until there is anything to be read: large frames come in thousands of pieces. */
   #wanted = HEADER_BYTES
 
-  constructor(stream: Duplex, receive: (message: In) => void) {
+  constructor(stream: Duplex, receive: (message: In) => void, { unreadable }: FrameSocketOptions = {}) {
     this.#stream = stream
+    this.#unreadable = unreadable
     stream.on('data', (chunk: Buffer) => this.#read(chunk, receive))
   }
 
@@ -59,10 +67,26 @@ export class FrameSocket<Out, In> implements FrameLink<Out> {
         break
       }
       offset = end
-      for (const message of deserialize(bytes.subarray(start, end)) as In[]) receive(message)
+      const messages = this.#messagesOf(bytes.subarray(start, end))
+      if (messages === undefined) {
+        this.#wanted = Number.POSITIVE_INFINITY
+        offset = bytes.length
+        break
+      }
+      for (const message of messages) receive(message)
     }
     const rest = bytes.subarray(offset)
     this.#inbox = rest.length === 0 ? [] : [rest]
     this.#buffered = rest.length
+  }
+
+  #messagesOf(body: Buffer): In[] | undefined {
+    try {
+      return deserialize(body) as In[]
+    } catch (error) {
+      if (this.#unreadable === undefined) throw error
+      this.#unreadable(error)
+      return undefined
+    }
   }
 }
