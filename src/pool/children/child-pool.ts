@@ -58,7 +58,7 @@ const LOOK_AHEAD = 16
  *
  * A job is *waiting* until a child has a free slot, *handed over*, *accepted* when the child starts it, and settled
  * when the child answers, when it is gone (`lost`), when it was ended by `terminate`, or at its hard time
- * limit. A child that ends is replaced at once, unless the pool is stopping or shrinking.
+ * limit. A child that ends is replaced at once, unless the pool is shrinking, or stopping with nothing left to run.
  *
  * Jobs are handed to children with a free slot (Celery's `-O fair`), so a long job holds up no other. As long as a
  * child only has jobs of kinds that are known to be short, a few more are handed over and wait there: otherwise short
@@ -190,6 +190,8 @@ export class ChildPool implements Pool {
     const failed = raised.find(({ status }) => status === 'rejected')
     for (const child of this.#children) if (old.has(child) === (failed === undefined)) child.retire()
     this.#fill()
+    // The size may be another by now, and children that were on their way out may have been counted.
+    void this.#replenish()
     if (failed?.status === 'rejected') throw failed.reason
   }
 
@@ -206,14 +208,15 @@ export class ChildPool implements Pool {
 
   stop(options: { readonly graceful: boolean }): Promise<void> {
     this.#stopping = true
-    clearTimeout(this.#respawn)
     if (!options.graceful) this.#abortAll()
+    if (this.#needsNoMore) clearTimeout(this.#respawn)
     this.#stopped ??= this.#shutDown()
     return this.#stopped
   }
 
   async #shutDown(): Promise<void> {
     await this.#when(() => this.#waiting.size === 0 && this.#running.size === 0)
+    clearTimeout(this.#respawn)
     for (const child of this.#children) child.retire()
     await this.#when(() => this.#children.size === 0)
   }
@@ -382,7 +385,7 @@ export class ChildPool implements Pool {
     this.#warn(`Timed out waiting for UP message from ${child.name}`)
     child.retiring = true
     child.kill()
-    if (!this.#stopping) await this.#raise(2 * patience)
+    if (!this.#needsNoMore) await this.#raise(2 * patience)
   }
 
   #finished(child: ChildHandle, id: string, outcome: PoolOutcome): void {
@@ -424,9 +427,14 @@ export class ChildPool implements Pool {
     else void this.#replenish()
   }
 
+  /** It stops, and nothing waits for a child any more. */
+  get #needsNoMore(): boolean {
+    return this.#stopping && this.#waiting.size === 0
+  }
+
   /** What cannot start, or ends as soon as it has, is not to be started over and over. */
   #replenishLater(): void {
-    if (this.#stopping) return
+    if (this.#needsNoMore) return
     this.#respawn ??= setTimeout(() => {
       this.#respawn = undefined
       void this.#replenish()
@@ -436,10 +444,11 @@ export class ChildPool implements Pool {
   /** Starts children until there are enough; one that cannot start is tried again after a pause. */
   async #replenish(): Promise<void> {
     const missing = this.#processes - [...this.#children].filter((child) => !child.retiring).length
-    if (this.#stopping || missing <= 0 || this.#respawn !== undefined) return
+    if (this.#needsNoMore || missing <= 0 || this.#respawn !== undefined) return
     try {
       await Promise.all(Array.from({ length: missing }, () => this.#raise()))
     } catch (error) {
+      if (this.#needsNoMore) return
       this.#warn(`a child could not start: ${error instanceof Error ? error.message : String(error)}`)
       this.#replenishLater()
     }

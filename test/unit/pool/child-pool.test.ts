@@ -169,3 +169,46 @@ test('a restart that fails leaves the old children and none of the new', async (
     [false, false, true, false],
   )
 })
+
+test('a pool that grows while it is restarted has its new size at once, though an old child is still busy', async (t) => {
+  const { pool, children } = await scriptedPool(t, { processes: 1 }, (child, number) => {
+    child.blocked = number === 2
+  })
+  const busy = pool.run(jobOf('busy'))
+  await turns()
+  children[0]?.accept()
+  const restarted = pool.restart()
+  await turns()
+  await pool.resize(2)
+  assert.equal(children.length, 2)
+  children[1]?.events.received(['ready'])
+  await restarted
+  await eventually(() => assert.equal(children.length, 3))
+  for (const child of children) child.blocked = false
+  await work(children, [busy])
+})
+
+test('a graceful stop lets what waits run, in new children if need be', async (t) => {
+  const { pool, children } = await scriptedPool(t, { processes: 1, maxTasksPerChild: 1 })
+  const outcomes = ['first', 'second', 'third'].map((id) => pool.run(jobOf(id)))
+  const stopped = pool.stop({ graceful: true })
+  assert.deepEqual(await work(children, outcomes), ['returned', 'returned', 'returned'])
+  await stopped
+  assert.equal(children.length, 3)
+})
+
+test('a graceful stop goes on when a child cannot be replaced at once', async (t) => {
+  const { pool, children } = await scriptedPool(t, { processes: 1 }, (child, number) => {
+    if (number !== 2) return
+    child.blocked = true
+    setImmediate(() => setImmediate(() => child.exit(1)))
+  })
+  const outcomes = ['first', 'second'].map((id) => pool.run(jobOf(id)))
+  await turns()
+  children[0]?.accept()
+  const stopped = pool.stop({ graceful: true })
+  children[0]?.exit(9)
+  assert.deepEqual(await work(children, outcomes), ['lost', 'returned'])
+  await stopped
+  assert.equal(children.length, 3)
+})
