@@ -75,6 +75,8 @@ export class Consumer {
   readonly #failed = Promise.withResolvers<never>()
   readonly #queues: Map<string, ConsumedQueue>
   #session: Session | undefined
+  /** Settles when there is a session, and is then replaced. */
+  #arrival = Promise.withResolvers<void>()
   /** By the name of the queue. */
   #handles = new Map<string, ConsumerHandle>()
   /** Queues are added and cancelled one after the other. */
@@ -121,17 +123,16 @@ export class Consumer {
   }
 
   /**
-   * Consumes from one more queue, from now on and after each connection. Rejects when that cannot be; then it is as
-   * before. Celery: `add_task_queue`.
+   * Consumes from one more queue, from now on and after each connection; while there is none, from the next one on.
+   * Rejects when that cannot be; then it is as before. Celery: `add_task_queue`.
    */
   addQueue(queue: ConsumedQueue): Promise<void> {
     return this.#change(async () => {
       if (this.#queues.has(queue.name)) return
-      const session = this.#session
-      if (session !== undefined && !session.lost) {
+      await this.#onSession(async (session) => {
         await this.#tryDeclaring(queue, session)
         await this.#consume(queue, session)
-      }
+      })
       this.#queues.set(queue.name, queue)
     })
   }
@@ -140,10 +141,26 @@ export class Consumer {
   cancelQueue(name: string): Promise<void> {
     return this.#change(async () => {
       this.#queues.delete(name)
-      const handle = this.#handles.get(name)
-      this.#handles.delete(name)
-      await handle?.cancel()
+      // A session that is being opened may have begun with it.
+      await this.#onSession(async () => {
+        const handle = this.#handles.get(name)
+        this.#handles.delete(name)
+        await handle?.cancel()
+      })
     })
+  }
+
+  /** Does something on the session that there is, or else on the next one. Rejects when that is lost meanwhile. */
+  async #onSession(deed: (session: Session) => Promise<void>): Promise<void> {
+    const { signal } = this.#stop
+    while (this.#session === undefined || this.#session.lost) {
+      await waitOrAbort(this.#arrival.promise, { signal }, 'a connection')
+    }
+    const session = this.#session
+    const lost = session.gone.then((reason) => {
+      throw reason ?? new ConnectionError('the connection to the broker was closed')
+    })
+    await Promise.race([deed(session), lost])
   }
 
   #change(step: () => Promise<void>): Promise<void> {
@@ -310,6 +327,8 @@ export class Consumer {
         if (this.#stop.signal.aborted) return await this.#disconnect(session.connection)
         this.#session = session
         this.#broker = options
+        this.#arrival.resolve()
+        this.#arrival = Promise.withResolvers()
         logger.info(`Connected to ${sanitizeUrl(options.url)}`)
         return
       } catch (error) {
@@ -389,7 +408,9 @@ export class Consumer {
         session.giveUp()
       },
     })
-    this.#handles.set(name, handle)
+    // It was to be the last one that was cancelled.
+    if (this.#quiet) await handle.cancel()
+    else this.#handles.set(name, handle)
   }
 }
 

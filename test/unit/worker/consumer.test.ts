@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import type { Transport } from '../../../src/messaging/transport.ts'
 import { resolveTransport } from '../../../src/messaging/transports/resolve-transport.ts'
-import { StreamLogger } from '../../../src/util/logger.ts'
-import { Consumer } from '../../../src/worker/consumer.ts'
+import { StreamLogger, silentLogger } from '../../../src/util/logger.ts'
+import { uuid } from '../../../src/util/uuid.ts'
+import { type ConsumedQueue, Consumer } from '../../../src/worker/consumer.ts'
 import { eventually } from '../../support/eventually.ts'
 
 test('a broker that closes every connection at once is not flooded with them [7-016]', async () => {
@@ -45,4 +46,93 @@ test('a broker that closes every connection at once is not flooded with them [7-
   // It stops during the pause, too.
   await consumer.close()
   assert.equal(consumer.session, undefined)
+})
+
+/** A consumer of a broker in memory whose queue `first` takes until `declared` to be declared. */
+async function openingConsumer(t: TestContext) {
+  const transport = await resolveTransport('memory://')
+  const url = `memory://${uuid()}`
+  const broker = {
+    url,
+    transportOptions: {},
+    connectTimeout: undefined,
+    heartbeat: 0,
+    ssl: false,
+    clientName: '',
+  }
+  const other = await transport.connect(broker)
+  const producer = await other.openChannel()
+  const declared = Promise.withResolvers<void>()
+  const declaring = Promise.withResolvers<void>()
+  const delivered: string[] = []
+  const queue = (name: string, ready = Promise.resolve()): ConsumedQueue => ({
+    name,
+    declare: async (channel) => {
+      declaring.resolve()
+      await ready
+      await channel.declareQueue({ name, durable: true, exclusive: false, autoDelete: false, arguments: {} })
+    },
+  })
+  const consumer = new Consumer({
+    candidates: [broker],
+    resolve: () => Promise.resolve(transport),
+    queues: [queue('first', declared.promise)],
+    prefetch: () => 10,
+    deliver: (delivery, session) => {
+      delivered.push(delivery.queue)
+      session.settle(delivery.tag, 'ack')
+    },
+    opened: () => undefined,
+    lost: () => undefined,
+    retry: { enabled: true, onStartup: true, policy: { start: 0, step: 0, max: 0, maxRetries: 0 } },
+    patience: 10_000,
+    logger: silentLogger,
+  })
+  t.after(async () => {
+    await consumer.close()
+    await other.close()
+  })
+  const send = (name: string) =>
+    producer.publish(
+      { body: new Uint8Array(), headers: {}, properties: {} },
+      { exchange: '', routingKey: name },
+    )
+  const started = consumer.start()
+  await declaring.promise
+  return { consumer, queue, delivered, send, started, declared }
+}
+
+test('a queue that is added while a connection is being made is consumed from on it', async (t) => {
+  const { consumer, queue, delivered, send, started, declared } = await openingConsumer(t)
+  const added = consumer.addQueue(queue('late'))
+  declared.resolve()
+  await started
+  await added
+  await send('late')
+  await eventually(() => assert.deepEqual(delivered, ['late']))
+  assert.deepEqual(
+    consumer.queues.map(({ name }) => name),
+    ['first', 'late'],
+  )
+})
+
+test('a queue that is cancelled while a connection is being made is not consumed from', async (t) => {
+  const { consumer, queue, delivered, send, started, declared } = await openingConsumer(t)
+  const cancelled = consumer.cancelQueue('first')
+  declared.resolve()
+  await started
+  await cancelled
+  await consumer.addQueue(queue('next'))
+  await send('first')
+  await send('next')
+  await eventually(() => assert.ok(delivered.includes('next')))
+  assert.deepEqual(delivered, ['next'])
+})
+
+test('a queue that is to be added is given up when the consumer is closed before there is a connection', async (t) => {
+  const { consumer, queue, started } = await openingConsumer(t)
+  const added = consumer.addQueue(queue('late'))
+  await consumer.close()
+  await started
+  await assert.rejects(added, /the worker stops/)
 })
