@@ -189,6 +189,8 @@ export class Request {
     if (this.#phase === 'submitted') {
       this.#withdrawn = true
       this.#host.pool.withdraw(this.#jobId)
+      // One that has started is ended; it may be one that has no way of saying so.
+      if (signal !== undefined) this.#host.pool.terminate(this.#jobId, signal)
     } else if (this.#phase === 'held') {
       this.#leaveTheLine()
       this.#endsUnrun()
@@ -228,7 +230,6 @@ export class Request {
       this.pid = pid
       this.#host.observers.accepted(this, pid)
       if (!this.subject.policy.acksLate) this.#settle('ack')
-      if (this.#signal !== undefined) this.#host.pool.terminate(this.#jobId, this.#signal)
     }
     void this.#host.pool
       .run({ id: this.#jobId, data: job, kind: this.name, softTimeLimit, timeLimit }, { accepted })

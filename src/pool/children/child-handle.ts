@@ -6,7 +6,7 @@ import type { ChildBody, ChildExit, OpenChild, ToParent } from './frames.ts'
 /** What a child tells its pool. */
 export interface ChildEvents {
   accepted(id: string): void
-  done(id: string, value: unknown, milliseconds: number): void
+  done(id: string, value: unknown, milliseconds: number, aborted: boolean): void
   returned(id: string): void
   broken(id: string, message: string): void
   heavy(bytes: number): void
@@ -150,7 +150,7 @@ export class ChildHandle {
         break
       case 'done':
         this.#ended(message[1])
-        events.done(message[1], message[2], message[3])
+        events.done(message[1], message[2], message[3], message[4] ?? false)
         break
       case 'returned':
         this.#left(message[1])

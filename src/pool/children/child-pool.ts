@@ -338,9 +338,11 @@ export class ChildPool implements Pool {
     }
     const child: ChildHandle = new ChildHandle(this.#kind.open, source, limits, {
       accepted: (id) => this.#accepted(id, child),
-      done: (id, value, milliseconds) => {
-        this.#pace.record(this.#running.get(id)?.job.kind ?? '', milliseconds)
-        this.#finished(child, id, { kind: 'returned', value })
+      done: (id, value, milliseconds, aborted) => {
+        const entry = this.#running.get(id)
+        this.#pace.record(entry?.job.kind ?? '', milliseconds)
+        // It may have ended by itself before it heard that it was to be ended: then that is how it ended.
+        this.#finished(child, id, (aborted ? entry?.ending : undefined) ?? { kind: 'returned', value })
       },
       returned: (id) => {
         const entry = this.#running.get(id)
@@ -349,7 +351,8 @@ export class ChildPool implements Pool {
       },
       broken: (id, message) => {
         this.#warn(`the runner of ${child.name} failed for job ${id}: ${message}`)
-        this.#finished(child, id, { kind: 'lost', exitCode: undefined, signal: undefined })
+        const lost: PoolOutcome = { kind: 'lost', exitCode: undefined, signal: undefined }
+        this.#finished(child, id, this.#running.get(id)?.ending ?? lost)
       },
       heavy: (bytes) => {
         this.#warn(`${child.name} is replaced: it has ${Math.round(bytes / 1024)} KiB of memory`)
@@ -392,7 +395,7 @@ export class ChildPool implements Pool {
     const entry = this.#running.get(id)
     if (entry !== undefined) {
       if (entry.slow) child.slow -= 1
-      this.#settle(entry, entry.ending ?? outcome)
+      this.#settle(entry, outcome)
     }
     if (child.completed >= this.#maxTasksPerChild) this.#replace(child)
     this.#fill()

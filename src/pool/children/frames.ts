@@ -20,8 +20,8 @@ export type ToParent =
   | readonly ['ready']
   | readonly ['failed', message: string, stack: string]
   | readonly ['accepted', id: string]
-  /** `milliseconds`: how long it ran. */
-  | readonly ['done', id: string, value: unknown, milliseconds: number]
+  /** `milliseconds`: how long it ran. `aborted`: it was told to end, by force, before it had ended. */
+  | readonly ['done', id: string, value: unknown, milliseconds: number, aborted?: boolean]
   /** After a job it has more memory than it may have: so many bytes. Said once. */
   | readonly ['heavy', bytes: number]
   /** It waited here, never started, and is given back. */

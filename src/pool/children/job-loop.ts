@@ -1,6 +1,6 @@
 import { systemClock } from '../../util/clock.ts'
 import { JobContext } from '../job-context.ts'
-import type { Runner } from '../pool.ts'
+import type { AbortReason, Runner } from '../pool.ts'
 import type { FrameLink, ToChild, ToParent } from './frames.ts'
 
 /** Milliseconds after which jobs that wait behind others are given back. */
@@ -104,7 +104,7 @@ export class JobLoop {
     try {
       const value = await runner.run(data, context)
       context.release()
-      this.#parent.send(['done', id, value, worked ?? 0])
+      this.#parent.send(['done', id, value, worked ?? 0, isForced(context.reason)])
     } catch (error) {
       context.release()
       this.#parent.send(['broken', id, String(error)])
@@ -152,7 +152,8 @@ export class JobLoop {
 
   #abort(id: string, reason: 'terminate' | 'shutdown' | 'withdraw'): void {
     if (this.#waiting.delete(id)) this.#parent.send(['returned', id])
-    else if (reason !== 'withdraw') this.#running.get(id)?.abort(reason)
+    // What has done its work and only waits for others is not to be stopped half-way: it could not say how far it is.
+    else if (reason !== 'withdraw' && this.#working.has(id)) this.#running.get(id)?.abort(reason)
   }
 
   async #stop(): Promise<void> {
@@ -161,4 +162,8 @@ export class JobLoop {
     this.#parent.flush()
     this.#options.leave()
   }
+}
+
+function isForced(reason: AbortReason | undefined): boolean {
+  return reason !== undefined && reason !== 'soft'
 }

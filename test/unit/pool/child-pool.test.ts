@@ -66,6 +66,33 @@ test('a child that is blocked by a job that is known to run is not killed for on
   assert.equal((await runs).kind, 'returned')
 })
 
+for (const aborted of [false, true]) {
+  test(`a job that ${aborted ? 'was aborted' : 'had ended by itself'} when it was terminated has ${aborted ? 'been terminated' : 'returned'}`, async (t) => {
+    const { pool, children } = await scriptedPool(t, { killGrace: 10_000 })
+    const ended = pool.run(jobOf('ended'))
+    await turns()
+    children[0]?.accept()
+    assert.ok(pool.terminate('ended', 'SIGTERM'))
+    children[0]?.events.received(['done', 'ended', 'value', 0, aborted])
+    assert.deepEqual(
+      await ended,
+      aborted ? { kind: 'terminated', signal: 'SIGTERM' } : { kind: 'returned', value: 'value' },
+    )
+  })
+}
+
+test('a job that had ended by itself at its time limit has returned', async (t) => {
+  const { pool, children } = await scriptedPool(t, {})
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const ended = pool.run({ ...jobOf('ended'), timeLimit: 100 })
+  await turns()
+  children[0]?.accept()
+  t.mock.timers.tick(100)
+  children[0]?.events.received(['done', 'ended', 'value', 0, false])
+  assert.deepEqual(await ended, { kind: 'returned', value: 'value' })
+  assert.ok(children[0]?.killed)
+})
+
 test('a cold stop ends a child that is blocked by a job of which nothing is known', async (t) => {
   const { pool, child } = await shortPool(t)
   child.blocked = true

@@ -160,7 +160,8 @@ suite('a task in a worker', () => {
     take(deliveryOf('t.add'))
     journal.splice(0)
     requests[0]?.revoke('SIGKILL')
-    assert.deepEqual(pool.terminated, [])
+    // It may be one that has no way of saying that it has started.
+    assert.deepEqual(pool.terminated, ['SIGKILL'])
     pool.given[0]?.accept()
     assert.deepEqual(journal, ['Task accepted: t.add[one] pid:4711', 'started', 'ack'])
     assert.deepEqual(pool.terminated, ['SIGKILL'])
