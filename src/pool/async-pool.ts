@@ -22,7 +22,7 @@ const MOST_WITHDRAWN = 100
  *
  * A job is *waiting* (no slot was free), then *running*, then *settled*. JavaScript cannot be stopped from outside:
  * at a hard time limit or on `terminate` the job's signal fires and its `run` settles at once, so its slot is free for
- * others; whatever the code still does is ignored.
+ * others; whatever the code still does is ignored. One that has done its work, and only waits for others, is let be.
  */
 export class AsyncPool implements Pool {
   readonly features: PoolFeatures = {
@@ -82,7 +82,7 @@ export class AsyncPool implements Pool {
 
   terminate(id: string, signal: string): boolean {
     const entry = this.#jobs.get(id)
-    if (entry === undefined) return false
+    if (entry === undefined || entry.context.isReleased) return false
     entry.context.abort('terminate')
     this.#settle(entry, { kind: 'terminated', signal })
     return true
@@ -152,6 +152,7 @@ export class AsyncPool implements Pool {
     }
     if (timeLimit !== undefined) {
       const expire = (): void => {
+        if (entry.context.isReleased) return
         entry.context.abort('timeout')
         this.#settle(entry, { kind: 'timeout', limit: timeLimit })
       }

@@ -7,6 +7,8 @@ import type { AbortReason, RunContext } from './pool.ts'
 export class JobContext implements RunContext {
   #controller: AbortController | undefined
   #reason: AbortReason | undefined
+  /** Its work is done. */
+  isReleased = false
   readonly #released: (() => void) | undefined
 
   /** @param released told, once or more often, that the slot of the job may be used by another. */
@@ -27,6 +29,7 @@ export class JobContext implements RunContext {
   }
 
   release(): void {
+    this.isReleased = true
     this.#released?.()
   }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AsyncPool } from '../../../src/pool/async-pool.ts'
-import type { PoolOutcome } from '../../../src/pool/pool.ts'
+import type { PoolOutcome, RunContext } from '../../../src/pool/pool.ts'
 import { Fifo } from '../../../src/util/fifo.ts'
 
 test('jobs that are taken back while no slot is free are not kept, and the others run in their order', async (t) => {
@@ -32,4 +32,29 @@ test('jobs that are taken back while no slot is free are not kept, and the other
   await Promise.all(kept)
   assert.deepEqual(ran, ['first', 'second', 'third'])
   assert.equal(pool.info().running, 0)
+})
+
+test('a job that has done its work and waits for others is neither terminated nor timed out, but ends with the pool', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const gate = Promise.withResolvers<string>()
+  const never = new Promise<never>(() => undefined)
+  const runner = {
+    run: (data: unknown, context: RunContext) => {
+      context.release()
+      return data === 'stays' ? never : gate.promise
+    },
+    close: () => Promise.resolve(),
+  }
+  const pool = new AsyncPool({ size: 3 })
+  await pool.start({ module: '', init: undefined, create: () => Promise.resolve(runner) })
+  const [limited, terminated, stays] = ['limited', 'terminated', 'stays'].map((id) =>
+    pool.run({ id, data: id, softTimeLimit: undefined, timeLimit: 100 }),
+  )
+  assert.equal(pool.terminate('terminated', 'SIGTERM'), false)
+  t.mock.timers.tick(100)
+  gate.resolve('stored')
+  assert.deepEqual(await limited, { kind: 'returned', value: 'stored' })
+  assert.deepEqual(await terminated, { kind: 'returned', value: 'stored' })
+  await pool.stop({ graceful: false })
+  assert.deepEqual(await stays, { kind: 'terminated', signal: 'SIGTERM' })
 })
