@@ -3,6 +3,7 @@ import type { Channel } from '../messaging/transport.ts'
 import type { Logger } from '../util/logger.ts'
 import type { Session } from './session.ts'
 import { type Settlement, type SettlementPolicy, settle } from './settlement.ts'
+import { type Letter, Unburied } from './unburied.ts'
 
 /** Header that tells why a message is in the dead-letter queue, and where it came from. */
 export const DEATH_HEADER = 'celeriac_death'
@@ -25,6 +26,15 @@ export interface Death {
   readonly worker: string
 }
 
+/** Why a message is buried. */
+export interface Burial {
+  /** See `Death`. */
+  readonly reason: string
+  readonly detail: string
+  /** The message is settled already: the copy is all there is. Default false. */
+  readonly acknowledged?: boolean
+}
+
 /** Whether a message can be run does not depend on its task. */
 const NO_POLICY: SettlementPolicy = {
   acksLate: true,
@@ -43,29 +53,33 @@ export class DeadLetters {
   readonly #logger: Logger
   /** Where the queue is known to be, or was tried to be made known; one per session. */
   readonly #channels = new WeakMap<Session, Promise<Channel>>()
+  readonly #unburied: Unburied
   /** How many were buried. */
   count = 0
 
-  /** @param options `queue` undefined: nothing is kept, as in Celery. */
+  /** @param options `queue` undefined: nothing is kept, as in Celery. `session`: the latest one. */
   constructor(options: {
     readonly queue: string | undefined
     readonly hostname: string
+    readonly session?: () => Session | undefined
     readonly logger: Logger
   }) {
-    this.#queue = options.queue
-    this.#hostname = options.hostname
-    this.#logger = options.logger
+    const { queue, hostname, session = () => undefined, logger } = options
+    this.#queue = queue
+    this.#hostname = hostname
+    this.#logger = logger
+    this.#unburied = new Unburied({ store: (letter, on) => this.#storeLate(letter, on), session, logger })
   }
 
   /**
-   * Stores a copy. Answers how the message itself is to be settled: undefined when the copy could not be stored, so
-   * that it is not to be settled at all: the broker still has it, and the next connection brings it again.
+   * Stores a copy. Answers how the message itself is to be settled: undefined when the copy could not be stored. Then
+   * nothing is to be done: it is tried again, and the message settled when the copy is stored.
+   * @param options `acknowledged`: the message is settled already.
    */
   async bury(
     delivery: Delivery,
     session: Session,
-    reason: string,
-    detail: string,
+    { reason, detail, acknowledged = false }: Burial,
   ): Promise<Settlement | undefined> {
     this.count += 1
     const queue = this.#queue
@@ -79,18 +93,39 @@ export class DeadLetters {
       time: new Date().toISOString(),
       worker: this.#hostname,
     }
+    const letter = { copy: copyOf(delivery, death), delivery, session, acknowledged }
     try {
-      const channel = await this.#channelOf(session, queue)
-      await channel.publish(copyOf(delivery, death), { exchange: '', routingKey: queue })
+      await this.#store(letter.copy, session, queue)
       return settle('buried', NO_POLICY)
     } catch (error) {
-      this.#closeChannel(session)
-      if (!session.lost) {
-        this.#logger.error(`Cannot move a message of ${delivery.queue} to ${queue}; it stays where it is`, {
-          error,
-        })
-      }
+      if (session.lost && !acknowledged) return undefined
+      this.#logger.error(`Cannot move a message of ${delivery.queue} to ${queue}: it is tried again`, {
+        error,
+      })
+      this.#unburied.add(letter)
       return undefined
+    }
+  }
+
+  /** Stores what could not be stored before, if that is possible within so many milliseconds. Nothing is buried any more. */
+  close(patience: number): Promise<void> {
+    return this.#unburied.close(patience)
+  }
+
+  async #storeLate({ copy, delivery, acknowledged }: Letter, session: Session): Promise<void> {
+    if (this.#queue === undefined) return
+    await this.#store(copy, session, this.#queue)
+    this.#logger.info(`Moved a message of ${delivery.queue} to ${this.#queue}`)
+    if (!acknowledged) session.settle(delivery.tag, settle('buried', NO_POLICY))
+  }
+
+  async #store(copy: OutgoingMessage, session: Session, queue: string): Promise<void> {
+    try {
+      const channel = await this.#channelOf(session, queue)
+      await channel.publish(copy, { exchange: '', routingKey: queue })
+    } catch (error) {
+      this.#closeChannel(session)
+      throw error
     }
   }
 

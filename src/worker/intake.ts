@@ -81,7 +81,7 @@ export class Intake {
         logger.error(`Cannot store why ${headers.task}[${headers.id}] is not run`, { error })
       })
     }
-    const settlement = await host.deadLetters.bury(delivery, session, reason, detail)
+    const settlement = await host.deadLetters.bury(delivery, session, { reason, detail })
     if (settlement !== undefined) session.settle(delivery.tag, settlement)
   }
 }

@@ -378,8 +378,14 @@ export class Request {
     this.#phase = 'ended'
     this.#host.observers.rejected(this, detail, false)
     // With early acknowledgement the broker has forgotten the message by now; the copy is all there is.
-    const settlement = await this.#host.deadLetters.bury(this.#delivery, this.#session, reason, detail)
-    if (settlement !== undefined) this.#settle(settlement)
+    let session: Session
+    do {
+      session = this.#session
+      const burial = { reason, detail, acknowledged: this.#settled }
+      this.verdict = await this.#host.deadLetters.bury(this.#delivery, session, burial)
+      // Meanwhile the message may have come again on another session.
+    } while (this.verdict === undefined && session !== this.#session)
+    if (this.verdict !== undefined) this.#settle(this.verdict)
     this.#host.ended(this)
   }
 

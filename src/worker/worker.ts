@@ -247,6 +247,8 @@ export class Worker {
     await this.#steps?.close({ terminate: mode === 'cold' })
     done.push(await this.#attempt('end the pool', this.#pool?.stop({ graceful: true })))
     done.push(await this.#attempt('say good-bye', this.events.stop()))
+    const { patience } = this.options
+    done.push(await this.#attempt('bury what is dead', this.#deadLetters?.close(leaveTime(patience))))
     done.push(await this.#attempt('disconnect', this.#consumer?.close()))
     done.push(await this.#attempt('save its state', this.control.close()))
     this.#timer.close()
@@ -408,6 +410,7 @@ export class Worker {
     const deadLetters = new DeadLetters({
       queue: this.options.deadLetterQueue,
       hostname: this.hostname,
+      session: () => this.#consumer?.session,
       logger,
     })
     this.#deadLetters = deadLetters

@@ -10,7 +10,7 @@ import type { TaskCallData } from '../../../src/protocol/task-message.ts'
 import { createTaskTemplate, encodeTaskMessage } from '../../../src/protocol/task-message.ts'
 import { HeapTimer } from '../../../src/util/heap-timer.ts'
 import type { LogFields } from '../../../src/util/logger.ts'
-import { StreamLogger } from '../../../src/util/logger.ts'
+import { StreamLogger, silentLogger } from '../../../src/util/logger.ts'
 import { DeadLetters } from '../../../src/worker/dead-letters.ts'
 import { Intake } from '../../../src/worker/intake.ts'
 import { RateLimits } from '../../../src/worker/rate-limits.ts'
@@ -230,6 +230,29 @@ suite('a task in a worker', () => {
     pool.given[0]?.accept()
     await session.drain()
     assert.match(String(journal.at(-1)), /^Couldn't ack 1 messages, reason: .*the line is dead/)
+  })
+
+  test('that nobody can read and that comes again while it is buried is settled where it came last', async (t) => {
+    const { journal, pool, session, take, host } = await setUp(t)
+    const requests: Request[] = []
+    host.observers.add({ received: (task) => void (task instanceof Request && requests.push(task)) })
+    const buried = Promise.withResolvers<undefined>()
+    const sessions: Session[] = []
+    t.mock.method(host.deadLetters, 'bury', (_delivery: Delivery, on: Session) => {
+      sessions.push(on)
+      return on === session ? buried.promise : Promise.resolve('ack')
+    })
+    take(deliveryOf('t.add'))
+    pool.given[0]?.end({ kind: 'returned', value: { kind: 'invalid', reason: 'invalid', detail: 'no body' } })
+    await settled()
+    session.lost = true
+    const next = new Session(await memoryConnection(t), new RecordingChannel(), silentLogger)
+    requests[0]?.adopt(deliveryOf('t.add'), next)
+    journal.splice(0)
+    buried.resolve(undefined)
+    await settled()
+    assert.deepEqual(sessions, [session, next])
+    assert.deepEqual(journal, ['ack', 'ended'])
   })
 
   test('a message that is none is told of and refused [7-068]', async (t) => {
