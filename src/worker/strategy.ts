@@ -1,4 +1,4 @@
-import { InvalidTaskError, SecurityError, SerializationError } from '../errors.ts'
+import { CeleryError, InvalidTaskError, SecurityError, SerializationError } from '../errors.ts'
 import type { TaskJob } from '../execution/job.ts'
 import type { Delivery } from '../messaging/message.ts'
 import { type LegacyTask, readLegacyTask } from '../protocol/task-body.ts'
@@ -44,8 +44,7 @@ export interface StrategyOptions {
 export function readDelivery(delivery: Delivery, options: StrategyOptions): Reading {
   let headers: TaskHeaders | undefined
   try {
-    headers = readTaskHeaders(delivery.headers)
-    headers ??= readLegacy(delivery, options)?.headers
+    headers = readHeaders(delivery, options)
     if (headers === undefined) {
       return unrunnable(
         'unknown-message',
@@ -59,6 +58,16 @@ export function readDelivery(delivery: Delivery, options: StrategyOptions): Read
     if (error instanceof SecurityError) return unrunnable('disallowed', error.message, headers)
     if (error instanceof SerializationError) return unrunnable('undecodable', error.message, headers)
     throw error
+  }
+}
+
+/** What others have sent and nobody has foreseen is no reason to fail: the next connection would bring it again, for ever. */
+function readHeaders(delivery: Delivery, options: StrategyOptions): TaskHeaders | undefined {
+  try {
+    return readTaskHeaders(delivery.headers) ?? readLegacy(delivery, options)?.headers
+  } catch (error) {
+    if (error instanceof CeleryError) throw error
+    throw new InvalidTaskError(error instanceof Error ? error.message : String(error), { cause: error })
   }
 }
 

@@ -109,11 +109,11 @@ export class Pidbox {
 
   async #receive(delivery: Delivery, channel: Channel): Promise<void> {
     const { hostname, services, decode, run, logger } = this.#options
-    const { clock, expires } = readControlHeaders(delivery.headers)
-    services.clock.adjust(clock)
-    if (expires !== undefined && expires < Date.now()) return
     let request: ControlRequest
     try {
+      const { clock, expires } = readControlHeaders(delivery.headers)
+      services.clock.adjust(clock)
+      if (expires !== undefined && expires < Date.now()) return
       request = readControlRequest(decode(delivery))
       if (!isAddressedTo(request, hostname)) return
     } catch (error) {

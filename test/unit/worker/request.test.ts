@@ -232,6 +232,17 @@ suite('a task in a worker', () => {
     assert.match(String(journal.at(-1)), /^Couldn't ack 1 messages, reason: .*the line is dead/)
   })
 
+  test('a message with headers that nobody has foreseen is refused, and no error [7-068]', async (t) => {
+    const { host, take } = await setUp(t)
+    const refused: string[] = []
+    host.observers.add({ refused: (_delivery, { reason }) => void refused.push(reason) })
+    const { headers, body } = deliveryOf('t.add')
+    // As from Python's `time_limit=float('inf')`.
+    take(rawDelivery({ ...headers, timelimit: [Number.POSITIVE_INFINITY, null] }, body))
+    await settled()
+    assert.deepEqual(refused, ['invalid'])
+  })
+
   test('that nobody can read and that comes again while it is buried is settled where it came last', async (t) => {
     const { journal, pool, session, take, host } = await setUp(t)
     const requests: Request[] = []
