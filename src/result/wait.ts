@@ -62,6 +62,8 @@ export async function waitForResults(wait: WaitForResults): Promise<void> {
   // It may fail before anybody looks, and nobody need look when the wait was given up.
   done.promise.catch(() => undefined)
   const listener = (meta: ResultMeta): void => {
+    // What is on its way when a wait ends still comes.
+    if (done.settled) return
     try {
       options.onMessage?.(meta)
       if (!READY_STATES.has(meta.status)) return
@@ -105,7 +107,6 @@ async function follow(
 ): Promise<void> {
   const { timeout, interval, signal } = options
   const ids = [...watched.values()].flatMap((each) => [...each])
-  let isOver = false
   const waiting = async (): Promise<void> => {
     const how = {
       interval: interval === undefined ? DEFAULT_INTERVAL : toMilliseconds(interval, 'interval'),
@@ -123,19 +124,15 @@ async function follow(
         throw error
       },
     )
-    // What is pushed meanwhile need not wait for the first look.
-    const stop = await Promise.race([following, done.promise])
-    if (stop === undefined || isOver) {
+    try {
+      // What is pushed meanwhile, a failure too, need not wait for the first look.
+      if ((await Promise.race([following, done.promise])) !== undefined) await done.promise
+    } finally {
+      // Also when it ends before the first look has: nobody would ever stop that one.
       following.then(
-        (stopLate) => stopLate(),
+        (stop) => stop(),
         () => undefined,
       )
-      return
-    }
-    try {
-      await done.promise
-    } finally {
-      stop()
     }
   }
   try {
@@ -150,7 +147,6 @@ async function follow(
     )
   } finally {
     // Whoever gives up has nobody follow the results any more; a signal's reason would cost more than all the rest.
-    isOver = true
     done.resolve()
   }
 }

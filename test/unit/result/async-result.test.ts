@@ -160,6 +160,25 @@ suite('get', () => {
     assert.equal(clock.pending, 0)
   })
 
+  test('that fails before the first look has ended leaves nothing behind [4-003]', async () => {
+    const { context, backend, clock, put } = createTestResults()
+    const look = Promise.withResolvers<void>()
+    backend.gate = look.promise
+    const told: string[] = []
+    const waiting = new AsyncResult('a', context).get({ onMessage: ({ status }) => told.push(status) })
+    const failed = assert.rejects(waiting, RangeError)
+    await settle()
+    assert.deepEqual(backend.loads, [['a']])
+    await put('a', 'FAILURE', new RangeError('no'))
+    await failed
+    look.resolve()
+    await settle()
+    await clock.advance(100)
+    assert.deepEqual(backend.subscriptions, ['+a', '-a'])
+    assert.deepEqual(told, ['FAILURE'])
+    assert.equal(clock.pending, 0)
+  })
+
   test('gives up with a signal', async () => {
     const { context } = createTestResults()
     const stop = new AbortController()

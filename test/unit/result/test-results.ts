@@ -23,6 +23,8 @@ export class TestBackend implements Backend {
   /** Ids of each trip. */
   readonly loads: (readonly string[])[] = []
   readonly subscriptions: string[] = []
+  /** Trips that read end when this does. */
+  gate: Promise<void> | undefined
   /** Thrown by the next operations, one each. */
   readonly failures: Error[] = []
   readonly watch?: (deliver: (meta: ResultMeta) => void) => ResultWatch
@@ -43,6 +45,7 @@ export class TestBackend implements Backend {
   async load(ids: readonly string[]): Promise<readonly (ResultMeta | undefined)[]> {
     this.loads.push(ids)
     this.#fail()
+    await this.gate
     return ids.map((id) => this.metas.get(id))
   }
 
