@@ -112,7 +112,13 @@ export class RedisLink {
         .send('CLIENT', 'SETNAME', options.clientName.replaceAll(/[^!-~]/g, '_'))
         .catch(() => undefined)
     }
-    await opened?.(connection)
+    try {
+      await opened?.(connection)
+    } catch (cause) {
+      // The next attempt makes another one.
+      connection.destroy(new ConnectionError('It could not be put to use', { cause }))
+      throw cause
+    }
     this.#connection = connection
     this.#told = 0
     this.#scheduleCheck(connection)
