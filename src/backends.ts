@@ -14,4 +14,5 @@ export type {
 export { backendSchemes, createBackend } from './backends/create-backend.ts'
 export type { KeepOptions, KeyValueFeatures, KeyValueStore, KeyWatch } from './backends/key-value.ts'
 export { KeyValueBackend } from './backends/key-value-backend.ts'
+export { readEach, UnreadableResults } from './backends/unreadable-results.ts'
 export type { ResultMeta } from './protocol/result-meta.ts'

@@ -94,15 +94,21 @@ export interface Backend {
    * Settles when the store has it. Rejects with `BackendStoreError`.
    */
   save(meta: ResultMeta, options: SaveOptions): Promise<void>
-  /** In the order of `ids`; undefined for unknown ones. Rejects with `BackendGetMetaError`. */
+  /**
+   * In the order of `ids`; undefined for unknown ones. Rejects with `BackendGetMetaError`; when only some cannot be
+   * understood, with the `UnreadableResults` of `readEach`, so that the others are there all the same.
+   */
   load(ids: readonly string[]): Promise<readonly (ResultMeta | undefined)[]>
   forget(ids: readonly string[]): Promise<void>
   /** Before a task is sent whose result somebody may want: `rpc://` opens its reply queue here. */
   beforeSend?(id: string): Promise<void>
   /** Name of the queue in which this client awaits results (`rpc://`); others need none. */
   readonly replyTo?: string
-  /** Pushed results. Backends without it are polled. `deliver` must not throw. */
-  watch?(deliver: (meta: ResultMeta) => void): ResultWatch
+  /**
+   * Pushed results. Backends without it are polled. `unreadable` is told of what was pushed and cannot be understood;
+   * who waits for it finds that by loading, too, but later. Neither may throw.
+   */
+  watch?(deliver: (meta: ResultMeta) => void, unreadable?: (id: string, error: Error) => void): ResultWatch
   readonly groups?: GroupStore
   readonly chords?: ChordStore
   /** Removes expired results, for stores without expiry of their own. Celery: `backend_cleanup`. */

@@ -22,6 +22,7 @@ import type {
 import type { KeyValueStore, KeyWatch } from './key-value.ts'
 import { KeyValueChords } from './key-value-chords.ts'
 import { KeyValueKeys } from './key-value-keys.ts'
+import { readEach } from './unreadable-results.ts'
 
 interface PendingSave {
   readonly id: string
@@ -104,7 +105,7 @@ export class KeyValueBackend implements Backend {
         cause: error,
       })
     }
-    return ids.map((id, index) => this.#decode(values[index], id))
+    return readEach(ids, (id, index) => this.#decode(values[index], id))
   }
 
   async forget(ids: readonly string[]): Promise<void> {
@@ -174,20 +175,19 @@ export class KeyValueBackend implements Backend {
 
   #report(key: string, value: Uint8Array, deliver: (meta: ResultMeta) => void): void {
     const id = this.#keys.taskOf(key)
-    const meta = id === undefined ? undefined : this.#decode(value, id)
+    if (id === undefined) return
+    let meta: ResultMeta | undefined
+    try {
+      meta = this.#decode(value, id)
+    } catch {
+      // Celery writes large files in pieces: an event for the rest follows. Who loads it is told when it stays so.
+      return
+    }
     if (meta !== undefined) deliver(meta)
   }
 
   #decode(value: Uint8Array | undefined, id: string): ResultMeta | undefined {
-    if (value === undefined) return undefined
-    try {
-      return readResultMeta(this.#codec.decode(value), id)
-    } catch (error) {
-      if (error instanceof BackendGetMetaError) throw error
-      throw new BackendGetMetaError(`The stored result of task ${id} is unreadable: ${messageOf(error)}`, {
-        cause: error,
-      })
-    }
+    return value === undefined ? undefined : readResultMeta(this.#codec.decode(value), id)
   }
 
   async #storing<T>(what: string, operation: Promise<T>): Promise<T> {

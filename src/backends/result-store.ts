@@ -14,6 +14,7 @@ import { sanitizeUrl } from '../util/url.ts'
 import type { Backend, ChordStore, GroupStore, GroupTuple } from './backend.ts'
 import type { FollowOptions, ResultListener } from './result-watcher.ts'
 import { ResultWatcher } from './result-watcher.ts'
+import { UnreadableResults } from './unreadable-results.ts'
 
 /** When operations that failed are tried again, with exponential backoff and full jitter. */
 export interface ResultRetryOptions {
@@ -60,7 +61,7 @@ export class ResultStore implements AsyncDisposable {
     this.#cache = cacheMax < 0 ? undefined : new LruMap(cacheMax === 0 ? Number.POSITIVE_INFINITY : cacheMax)
     this.#watcher = new ResultWatcher({
       backend: () => this.backend(),
-      load: (ids) => Promise.all(ids.map((id) => this.load(id))),
+      load: (id) => this.load(id),
       clock: options.clock,
     })
   }
@@ -93,6 +94,8 @@ export class ResultStore implements AsyncDisposable {
     if (this.#backend !== undefined) return this.#backend
     const { open } = this.#options
     if (open === undefined) throw new BackendNotConfigured(NOT_CONFIGURED)
+    // Nobody would close what is opened now.
+    this.#closing.signal.throwIfAborted()
     this.#opening ??= open().catch((error: unknown) => {
       // The next use tries again: the cause may have gone by then.
       this.#opening = undefined
@@ -238,7 +241,15 @@ export class ResultStore implements AsyncDisposable {
         loads.get(id)?.resolve(metas[index])
       })
     } catch (error) {
-      for (const waiting of loads.values()) waiting.reject(error)
+      if (!(error instanceof UnreadableResults)) {
+        for (const waiting of loads.values()) waiting.reject(error)
+        return
+      }
+      ids.forEach((id, index) => {
+        const unreadable = error.errors.get(id)
+        if (unreadable === undefined) loads.get(id)?.resolve(error.metas[index])
+        else loads.get(id)?.reject(unreadable)
+      })
     }
   }
 
@@ -249,8 +260,7 @@ export class ResultStore implements AsyncDisposable {
       try {
         return await operation()
       } catch (error) {
-        const transient = error instanceof BackendError || error instanceof OperationalError
-        if (retry === undefined || !transient || retries >= retry.maxRetries) throw error
+        if (retry === undefined || !isTransient(error) || retries >= retry.maxRetries) throw error
         const pause = exponentialBackoff({
           factor: retry.base,
           retries,
@@ -261,4 +271,10 @@ export class ResultStore implements AsyncDisposable {
       }
     }
   }
+}
+
+/** What nobody can read stays unreadable. */
+function isTransient(error: unknown): boolean {
+  if (error instanceof UnreadableResults) return false
+  return error instanceof BackendError || error instanceof OperationalError
 }

@@ -5,8 +5,10 @@
  * A task goes through *unknown* → (first listener) *subscribing* → (the backend confirmed) *followed* → (last listener
  * gone) *leaving* → (many leave, or a moment has gone by) *unknown*. The result is loaded after the subscription is
  * confirmed, so that one stored in between is not missed. Where a subscription takes a trip to a server, a call that is
- * being sent goes first, and its result is loaded a moment later, since it will have been told of as a rule. Backends that cannot push are polled, by one loop for all.
+ * being sent goes first, and its result is loaded a moment later, since it will have been told of as a rule. Backends that
+ * cannot push are polled, by one loop for all.
  */
+import { BackendError, BackendGetMetaError } from '../errors.ts'
 import type { ResultMeta } from '../protocol/result-meta.ts'
 import type { Clock, TimerHandle } from '../util/clock.ts'
 import { systemClock } from '../util/clock.ts'
@@ -20,7 +22,7 @@ export type ResultListener = (meta: ResultMeta) => void
 export interface FollowOptions {
   /** Milliseconds between two looks where the backend has to be asked; default 500. */
   readonly interval?: number | undefined
-  /** Told once when the results can no longer be followed. */
+  /** Told when one of the results, or none any more, can be followed. */
   readonly failed?: ((error: unknown) => void) | undefined
   /** The tasks are only being sent, so that there is nothing to be found yet. Default false. */
   readonly fresh?: boolean | undefined
@@ -29,7 +31,8 @@ export interface FollowOptions {
 /** What a watcher works with. */
 export interface ResultWatcherOptions {
   readonly backend: () => Promise<Backend>
-  readonly load: (ids: readonly string[]) => Promise<readonly (ResultMeta | undefined)[]>
+  /** What is loaded in one turn makes one trip. */
+  readonly load: (id: string) => Promise<ResultMeta | undefined>
   readonly clock: Clock
 }
 
@@ -37,6 +40,8 @@ interface Followed {
   readonly followers: Set<Follower>
   /** Settles when the backend reports changes. */
   readonly subscribed: Promise<void>
+  /** Whether it could not be understood when it was last looked at. */
+  isUnreadable: boolean
 }
 
 interface Follower {
@@ -64,7 +69,10 @@ export class ResultWatcher {
   #leaving = new Set<string>()
   #leaveTimer: TimerHandle | undefined
   #fresh: { readonly id: string; readonly follower: Follower }[] = []
+  /** Until the next look; undefined while one is under way. */
   #timer: TimerHandle | undefined
+  #due = 0
+  #isLooking = false
   #closed = false
 
   constructor(options: ResultWatcherOptions) {
@@ -78,14 +86,19 @@ export class ResultWatcher {
     { interval = DEFAULT_INTERVAL, failed, fresh = false }: FollowOptions = {},
   ): Promise<() => void> {
     const backend = await this.#options.backend()
+    if (this.#closed) throw closed()
     const follower: Follower = { listener, interval, failed }
     const stop = (): void => this.#remove(ids, follower)
     try {
       const isLate = fresh && backend.watch !== undefined && backend.features.remoteWatch === true
       await this.#add(ids, follower, backend, isLate)
-      this.#schedule(backend.watch === undefined)
+      const polled = backend.watch === undefined
+      this.#schedule(polled, polled ? interval : SAFETY_INTERVAL)
       if (isLate) this.#lookLater(ids, follower)
-      else this.#tell(await this.#options.load(ids), follower)
+      else {
+        const { load } = this.#options
+        for (const meta of await Promise.all(ids.map(load))) this.#tell(meta, follower)
+      }
     } catch (error) {
       stop()
       throw error
@@ -93,15 +106,17 @@ export class ResultWatcher {
     return stop
   }
 
-  /** Tells nobody anything any more. */
+  /** Tells those who still wait that it is over, and nobody anything any more. */
   async close(): Promise<void> {
     this.#closed = true
+    const left = new Set([...this.#followed.values()].flatMap(({ followers }) => [...followers]))
     this.#timer?.cancel()
     this.#timer = undefined
     this.#leaveTimer?.cancel()
     this.#leaveTimer = undefined
     this.#leaving.clear()
     this.#followed.clear()
+    for (const { failed } of left) failed?.(closed())
     await this.#watch?.close()
   }
 
@@ -111,7 +126,8 @@ export class ResultWatcher {
     for (const id of ids) {
       let followed = this.#followed.get(id)
       if (followed === undefined) {
-        followed = { followers: new Set(), subscribed: this.#subscribe(id, backend, isLate) }
+        const subscribed = this.#subscribe(id, backend, isLate)
+        followed = { followers: new Set(), subscribed, isUnreadable: false }
         this.#followed.set(id, followed)
       }
       followed.followers.add(follower)
@@ -123,7 +139,10 @@ export class ResultWatcher {
   /** Collects what is asked for in one turn into one subscription. Calls that are being sent go before it. */
   #subscribe(id: string, backend: Backend, isLate: boolean): Promise<void> {
     if (backend.watch === undefined) return POLLED
-    this.#watch ??= backend.watch((meta) => this.#deliver(meta))
+    this.#watch ??= backend.watch(
+      (meta) => this.#deliver(meta),
+      (each, error) => this.#fail(each, error),
+    )
     const watch = this.#watch
     if (this.#subscribing === undefined) {
       const batch = { ids: [], done: new Deferred() }
@@ -190,20 +209,17 @@ export class ResultWatcher {
   async #lookForFresh(): Promise<void> {
     const fresh = this.#fresh.filter(({ id, follower }) => this.#followed.get(id)?.followers.has(follower))
     this.#fresh = []
-    try {
-      const metas =
-        fresh.length === 0 ? [] : await this.#options.load([...new Set(fresh.map(({ id }) => id))])
-      for (const follower of new Set(fresh.map((each) => each.follower))) this.#tell(metas, follower)
-    } catch (error) {
-      for (const follower of new Set(fresh.map((each) => each.follower))) follower.failed?.(error)
+    const looks = await Promise.allSettled(fresh.map(({ id }) => this.#options.load(id)))
+    for (const [index, { follower }] of fresh.entries()) {
+      const look = looks[index]
+      if (look?.status === 'fulfilled') this.#tell(look.value, follower)
+      else follower.failed?.(look?.reason)
     }
   }
 
-  #tell(metas: readonly (ResultMeta | undefined)[], follower: Follower): void {
-    for (const meta of metas) {
-      if (meta !== undefined && this.#followed.get(meta.task_id)?.followers.has(follower))
-        follower.listener(meta)
-    }
+  #tell(meta: ResultMeta | undefined, follower: Follower): void {
+    if (meta !== undefined && this.#followed.get(meta.task_id)?.followers.has(follower))
+      follower.listener(meta)
   }
 
   #deliver(meta: ResultMeta): void {
@@ -212,10 +228,15 @@ export class ResultWatcher {
     for (const { listener } of [...followed.followers]) listener(meta)
   }
 
-  #schedule(polled: boolean): void {
-    if (this.#closed || this.#timer !== undefined || this.#followed.size === 0) return
-    const interval = polled ? this.#shortestInterval() : SAFETY_INTERVAL
-    this.#timer = this.#options.clock.setTimeout(() => void this.#look(polled), interval)
+  /** Sets the time of the next look, unless one is near enough or under way. @param interval milliseconds. */
+  #schedule(polled: boolean, interval: number): void {
+    if (this.#closed || this.#isLooking || this.#followed.size === 0) return
+    const { clock } = this.#options
+    const due = clock.monotonic() + interval
+    if (this.#timer !== undefined && this.#due <= due) return
+    this.#timer?.cancel()
+    this.#due = due
+    this.#timer = clock.setTimeout(() => void this.#look(polled), interval)
     if (!polled) this.#timer.unref()
   }
 
@@ -228,21 +249,36 @@ export class ResultWatcher {
   }
 
   async #look(polled: boolean): Promise<void> {
-    try {
-      for (const meta of await this.#options.load([...this.#followed.keys()])) {
-        if (meta !== undefined) this.#deliver(meta)
-      }
-    } catch (error) {
-      // With a watch there is hope yet; without one nobody would ever hear of it.
-      if (polled) this.#fail(error)
-    }
     this.#timer = undefined
-    this.#schedule(polled)
+    this.#isLooking = true
+    const ids = [...this.#followed.keys()]
+    const looks = await Promise.allSettled(ids.map(this.#options.load))
+    for (const [index, look] of looks.entries()) {
+      const id = ids[index] ?? ''
+      const isUnreadable = look.status === 'rejected' && concernsOne(look.reason)
+      if (look.status === 'fulfilled') {
+        if (look.value !== undefined) this.#deliver(look.value)
+      } else if (polled || (isUnreadable && this.#followed.get(id)?.isUnreadable === true)) {
+        // With a watch there is hope yet; without one nobody would ever hear of it.
+        this.#fail(id, look.reason)
+      }
+      const followed = this.#followed.get(id)
+      if (followed !== undefined) followed.isUnreadable = isUnreadable
+    }
+    this.#isLooking = false
+    this.#schedule(polled, polled ? this.#shortestInterval() : SAFETY_INTERVAL)
   }
 
-  #fail(error: unknown): void {
-    const failed = new Set([...this.#followed.values()].flatMap(({ followers }) => [...followers]))
-    this.#followed.clear()
-    for (const follower of failed) follower.failed?.(error)
+  #fail(id: string, error: unknown): void {
+    for (const { failed } of [...(this.#followed.get(id)?.followers ?? [])]) failed?.(error)
   }
+}
+
+function closed(): BackendError {
+  return new BackendError('The result backend was closed')
+}
+
+/** Whether one result is unreadable, and not the backend out of reach. */
+function concernsOne(error: unknown): boolean {
+  return error instanceof BackendGetMetaError && error.taskId !== undefined
 }

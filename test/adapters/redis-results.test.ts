@@ -4,6 +4,9 @@ import { suite, test } from 'node:test'
 import { Celery } from '../../src/app/celery.ts'
 import type { Backend, BackendOptions, ResultCodec } from '../../src/backends/backend.ts'
 import { createRedisBackend } from '../../src/backends/redis/backend.ts'
+import { redisBackendOptions } from '../../src/backends/redis/redis-backend-options.ts'
+import { RedisLink } from '../../src/backends/redis/redis-link.ts'
+import { UnreadableResults } from '../../src/backends/unreadable-results.ts'
 import { BackendGetMetaError, BackendStoreError } from '../../src/errors.ts'
 import type { ResultMeta } from '../../src/protocol/result-meta.ts'
 import { ResultSet } from '../../src/result/result-set.ts'
@@ -13,6 +16,7 @@ import {
   KEEP,
   resultMeta,
 } from '../../src/testing/conformance/backend-session.ts'
+import { systemClock } from '../../src/util/clock.ts'
 import { isRecord } from '../../src/util/is-record.ts'
 import type { RedisConnection } from '../../src/util/redis/redis-connection.ts'
 import type { CleanupContext } from '../support/cleanup.ts'
@@ -322,6 +326,45 @@ suite('results in Redis', needs('redis-server'), () => {
       return true
     })
     await assert.rejects(backend.load(['b']), /it is no result/)
+    // The others of the same trip are there all the same, and what is stored with them is stored.
+    await backend.save(resultMeta({ task_id: 'c' }), KEEP)
+    await assert.rejects(backend.load(['a', 'c']), (error: unknown) => {
+      assert.ok(error instanceof UnreadableResults)
+      assert.deepEqual([...error.errors.keys()], ['a'])
+      return error.metas[1]?.task_id === 'c'
+    })
+    await Promise.all(['a', 'd'].map((task_id) => backend.save(resultMeta({ task_id }), KEEP)))
+    assert.deepEqual(
+      (await backend.load(['a', 'd'])).map((meta) => meta?.status),
+      ['SUCCESS', 'SUCCESS'],
+    )
+  })
+
+  test('a document that cannot be read is told of when it is published', async (t) => {
+    const url = await database()
+    const redis = await openTestConnection(t, url)
+    const backend = await open(t, url)
+    const told: string[] = []
+    const watch = backend.watch?.(
+      ({ task_id }) => told.push(task_id),
+      (id, error) => told.push(`${id}: ${error.message}`),
+    )
+    await watch?.add(['p', 'q'])
+    await redis.send('PUBLISH', 'celery-task-meta-p', 'no json')
+    await backend.save(resultMeta({ task_id: 'q' }), KEEP)
+    await eventually(() => assert.equal(told.length, 2))
+    assert.match(told[0] ?? '', /^p: The stored result of task p is unreadable/)
+    assert.equal(told[1], 'q')
+  })
+
+  test('documents that lack what old versions did not write are read [4-045]', async (t) => {
+    const url = await database()
+    const redis = await openTestConnection(t, url)
+    const backend = await open(t, url)
+    await redis.send('SET', 'celery-task-meta-o', '{"status": "SUCCESS", "result": 5, "children": {}}')
+    assert.deepEqual(await backend.load(['o']), [
+      { task_id: 'o', status: 'SUCCESS', result: 5, traceback: null, children: null, date_done: null },
+    ])
   })
 })
 
@@ -348,6 +391,48 @@ suite('the Redis backend and lost connections', needs('redis-server'), () => {
     await direct.save(resultMeta({ task_id: 'c' }), KEEP)
     await eventually(() => told.some(({ task_id }) => task_id === 'c'))
     assert.match(warnings.join('\n'), /The connection of the result backend was lost/)
+  })
+
+  test('what cannot be read does not keep it from telling of what came meanwhile', {
+    timeout: 240_000,
+  }, async (t) => {
+    const server = await startRedis(t)
+    const proxy = await startTcpProxy(t, server.port)
+    const backend = await open(t, proxy.through(server.url))
+    const direct = await open(t, server.url)
+    const redis = await openTestConnection(t, server.url)
+    const told: string[] = []
+    const watch = backend.watch?.(
+      ({ task_id }) => told.push(task_id),
+      (id) => told.push(`${id} is unreadable`),
+    )
+    await watch?.add(['a', 'b', 'c'])
+    await proxy.refuse()
+    await redis.send('SET', 'celery-task-meta-a', 'no json')
+    await direct.save(resultMeta({ task_id: 'b' }), KEEP)
+    await proxy.resume()
+    await eventually(() => assert.deepEqual(told, ['a is unreadable', 'b']))
+    await direct.save(resultMeta({ task_id: 'c' }), KEEP)
+    await eventually(() => assert.deepEqual(told, ['a is unreadable', 'b', 'c']))
+  })
+
+  test('a connection that cannot be put to use is not kept', { timeout: 240_000 }, async (t) => {
+    const server = await startRedis(t)
+    const proxy = await startTcpProxy(t, server.port)
+    const link = new RedisLink({
+      options: redisBackendOptions(backendOptions(proxy.through(server.url))),
+      clock: systemClock,
+      warn: () => undefined,
+      opened: () => Promise.reject(new RangeError('no')),
+    })
+    for (let attempts = 1; attempts <= 3; attempts += 1) {
+      await assert.rejects(
+        link.run(() => Promise.resolve()),
+        RangeError,
+      )
+      await eventually(() => assert.deepEqual([proxy.accepted, proxy.connections], [attempts, 0]))
+    }
+    await link.close()
   })
 
   test('when attempts are used up it says so [1-327]', { timeout: 240_000 }, async (t) => {

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { RESULT_TABLES } from '../../src/backends/sqlite/schema.ts'
 import { SqliteBackend } from '../../src/backends/sqlite/sqlite-backend.ts'
 import { createSqliteBackend } from '../../src/backends/sqlite.ts'
+import { UnreadableResults } from '../../src/backends/unreadable-results.ts'
 import { exerciseBackend } from '../../src/testing/conformance/backend.ts'
 import {
   backendOptions,
@@ -42,6 +43,34 @@ test('a result that another process saves is reported', async (t) => {
     await backend.close()`
   startProcess(process.execPath, ['--input-type=module', '-e', script], { t })
   assert.deepEqual(await reported.promise, meta)
+})
+
+// One program that stores what nobody understands keeps nobody else from results.
+test('a result that cannot be read is told of, and those after it are reported', async (t) => {
+  const own = `sqlite:///${join(tempDir(t), 'results.sqlite3')}`
+  const backend = await createSqliteBackend(backendOptions(own))
+  const strange = await createSqliteBackend(
+    backendOptions(own, { codec: { ...jsonResultCodec, encode: () => Buffer.from('no json') } }),
+  )
+  onEnd(t, () => Promise.all([backend.close(), strange.close()]))
+  const told: string[] = []
+  const done = Promise.withResolvers<void>()
+  const watch = backend.watch?.(
+    ({ task_id }) => {
+      told.push(task_id)
+      done.resolve()
+    },
+    (id) => told.push(`${id} is unreadable`),
+  )
+  await watch?.add(['a', 'b'])
+  await strange.save(resultMeta({ task_id: 'a' }), KEEP)
+  await backend.save(resultMeta({ task_id: 'b' }), KEEP)
+  await done.promise
+  assert.deepEqual(told, ['a is unreadable', 'b'])
+  await assert.rejects(backend.load(['a', 'b']), (error: unknown) => {
+    assert.ok(error instanceof UnreadableResults)
+    return error.metas[1]?.task_id === 'b' && error.errors.size === 1
+  })
 })
 
 // Nobody has to start a clean-up: what has expired goes by itself, also what hung on it.

@@ -10,6 +10,7 @@ import { SUCCESS } from '../../protocol/states.ts'
 import { Batcher } from '../../util/batcher.ts'
 import type { Clock } from '../../util/clock.ts'
 import type { Backend, BackendFeatures, GroupStore, GroupTuple, ResultCodec } from '../backend.ts'
+import { readEach } from '../unreadable-results.ts'
 import { decodeGroupPickle, encodeGroupPickle } from './group-pickle.ts'
 import { BASE_COLUMNS, databaseDate, EXTENDED_COLUMNS, metaOfRow, rowOfMeta } from './result-row.ts'
 import type { SqlValue } from './sql-driver.ts'
@@ -73,17 +74,9 @@ export class DatabaseBackend implements Backend {
 
   async load(ids: readonly string[]): Promise<readonly (ResultMeta | undefined)[]> {
     const rows = await this.#reading(ids.join(', '), () => this.#tables.select('task', ids, this.#columns))
-    return ids.map((id) => {
+    return readEach(ids, (id) => {
       const row = rows.get(id)
-      if (row === undefined) return undefined
-      try {
-        return metaOfRow(row, id, this.#options.codec)
-      } catch (cause) {
-        if (cause instanceof BackendGetMetaError) throw cause
-        throw new BackendGetMetaError(`The stored result of task ${id} is unreadable: ${messageOf(cause)}`, {
-          cause,
-        })
-      }
+      return row === undefined ? undefined : metaOfRow(row, id, this.#options.codec)
     })
   }
 

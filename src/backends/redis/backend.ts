@@ -1,6 +1,7 @@
 /** Redis as a result backend, on Celery's layout: Python and we read each other's results. */
 import { BackendGetMetaError } from '../../errors.ts'
 import type { ResultMeta } from '../../protocol/result-meta.ts'
+import { readResultMeta } from '../../protocol/result-meta.ts'
 import { waitOrAbort } from '../../util/abort.ts'
 import type { Clock } from '../../util/clock.ts'
 import { systemClock } from '../../util/clock.ts'
@@ -16,6 +17,7 @@ import type {
   ResultWatch,
   SaveOptions,
 } from '../backend.ts'
+import { readEach } from '../unreadable-results.ts'
 import type { RedisBackendOptions } from './redis-backend-options.ts'
 import { redisBackendOptions } from './redis-backend-options.ts'
 import { RedisChords } from './redis-chords.ts'
@@ -81,7 +83,7 @@ export class RedisBackend implements Backend {
     this.#watcher = new RedisResultWatcher({
       options,
       keys,
-      decode: (bytes) => metaOf(codec.decode(bytes)),
+      decode: (bytes, id) => metaOf(codec.decode(bytes), id),
       load: (ids) => this.load(ids),
       clock,
       warn,
@@ -102,13 +104,13 @@ export class RedisBackend implements Backend {
 
   async load(ids: readonly string[]): Promise<readonly (ResultMeta | undefined)[]> {
     const keys = ids.map((id) => this.#keys.task(id))
-    const metas: (ResultMeta | undefined)[] = []
+    const documents: unknown[] = []
     for (let from = 0; from < keys.length; from += BATCH) {
       const some = keys.slice(from, from + BATCH)
-      const documents = await this.#read('MGET', some)
-      for (const [index, key] of some.entries()) metas.push(this.#decode(key, documents[index]))
+      const read = await this.#read('MGET', some)
+      for (const index of some.keys()) documents.push(read[index])
     }
-    return metas
+    return readEach(ids, (id, index) => this.#decode(id, documents[index]))
   }
 
   async forget(ids: readonly string[]): Promise<void> {
@@ -119,8 +121,8 @@ export class RedisBackend implements Backend {
     }
   }
 
-  watch(deliver: (meta: ResultMeta) => void): ResultWatch {
-    return this.#watcher.watch(deliver)
+  watch(deliver: (meta: ResultMeta) => void, unreadable?: (id: string, error: Error) => void): ResultWatch {
+    return this.#watcher.watch(deliver, unreadable)
   }
 
   close(): Promise<void> {
@@ -159,22 +161,40 @@ export class RedisBackend implements Backend {
     }
   }
 
-  #decode(key: string, document: unknown): ResultMeta | undefined {
+  #decode(id: string, document: unknown): ResultMeta | undefined {
     if (!(document instanceof Uint8Array)) return undefined
     try {
-      return metaOf(this.#codec.decode(document))
+      return metaOf(this.#codec.decode(document), id)
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause)
-      throw new BackendGetMetaError(`What is stored as ${key} cannot be read: ${reason}`, { cause })
+      const message = `What is stored as ${this.#keys.task(id)} cannot be read: ${reason}`
+      throw new BackendGetMetaError(message, { cause, taskId: id })
     }
   }
 }
 
-function metaOf(value: unknown): ResultMeta {
+/** Celery's documents are as they should be; others, such as old ones, are looked at more closely. */
+function metaOf(value: unknown, id: string): ResultMeta {
   if (isMeta(value)) return value
-  throw new TypeError('it is no result, with task_id and status')
+  if (isRecord(value) && typeof value['status'] === 'string') return readResultMeta(value, id)
+  throw new TypeError('it is no result, with a status')
 }
 
 function isMeta(value: unknown): value is ResultMeta {
-  return isRecord(value) && typeof value['task_id'] === 'string' && typeof value['status'] === 'string'
+  return (
+    isRecord(value) &&
+    typeof value['task_id'] === 'string' &&
+    typeof value['status'] === 'string' &&
+    isListOrNull(value['children']) &&
+    isTextOrNull(value['traceback']) &&
+    isTextOrNull(value['date_done'])
+  )
+}
+
+function isListOrNull(value: unknown): boolean {
+  return value === null || Array.isArray(value)
+}
+
+function isTextOrNull(value: unknown): boolean {
+  return value === null || typeof value === 'string'
 }

@@ -93,7 +93,13 @@ export class ResultWriter {
   }
 
   #isSuccess(document: Uint8Array): boolean {
-    const stored = this.#options.codec.decode(document)
+    let stored: unknown
+    try {
+      stored = this.#options.codec.decode(document)
+    } catch {
+      // What nobody can read is no result that would have to stay, and no reason to lose those of the others.
+      return false
+    }
     return typeof stored === 'object' && stored !== null && 'status' in stored && stored.status === SUCCESS
   }
 }

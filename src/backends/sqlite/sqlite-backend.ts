@@ -14,6 +14,7 @@ import type {
   ResultWatch,
   SaveOptions,
 } from '../backend.ts'
+import { readEach, unreadableResult } from '../unreadable-results.ts'
 import { expiryOf } from './expiry.ts'
 import { SqliteChords } from './sqlite-chords.ts'
 import { SqliteCleaner } from './sqlite-cleaner.ts'
@@ -82,7 +83,7 @@ export class SqliteBackend implements Backend {
     } catch (error) {
       throw new BackendGetMetaError(`Results could not be read: ${messageOf(error)}`, { cause: error })
     }
-    return ids.map((id) => this.#decode(documents.get(id), id))
+    return readEach(ids, (id) => this.#decode(documents.get(id), id))
   }
 
   async forget(ids: readonly string[]): Promise<void> {
@@ -96,9 +97,18 @@ export class SqliteBackend implements Backend {
     }
   }
 
-  watch(deliver: (meta: ResultMeta) => void): ResultWatch {
+  watch(
+    deliver: (meta: ResultMeta) => void,
+    unreadable: (id: string, error: Error) => void = () => undefined,
+  ): ResultWatch {
     const watch = new SqliteWatch(this.#file, (id, document) => {
-      const meta = this.#decode(document, id)
+      let meta: ResultMeta | undefined
+      try {
+        meta = this.#decode(document, id)
+      } catch (cause) {
+        unreadable(id, unreadableResult(id, cause))
+        return
+      }
       if (meta !== undefined) deliver(meta)
     })
     this.#watches.add(watch)
@@ -150,15 +160,7 @@ export class SqliteBackend implements Backend {
   }
 
   #decode(document: unknown, id: string): ResultMeta | undefined {
-    if (!(document instanceof Uint8Array)) return undefined
-    try {
-      return readResultMeta(this.#codec.decode(document), id)
-    } catch (error) {
-      if (error instanceof BackendGetMetaError) throw error
-      throw new BackendGetMetaError(`The stored result of task ${id} is unreadable: ${messageOf(error)}`, {
-        cause: error,
-      })
-    }
+    return document instanceof Uint8Array ? readResultMeta(this.#codec.decode(document), id) : undefined
   }
 }
 

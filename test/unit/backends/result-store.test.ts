@@ -6,6 +6,7 @@ import {
   BackendStoreError,
   EncodeError,
 } from '../../../src/errors.ts'
+import { AsyncResult } from '../../../src/result/async-result.ts'
 import { eventually } from '../../support/eventually.ts'
 import { createTestResults, settle, TestBackend } from '../result/test-results.ts'
 
@@ -57,6 +58,22 @@ suite('the shell around backends', () => {
     assert.ok(outcomes.every(({ status }) => status === 'rejected'))
   })
 
+  test('a result that cannot be understood keeps no others of its trip from those who ask', async () => {
+    const { store, backend, clock, put } = createTestResults({
+      retry: { maxRetries: Number.POSITIVE_INFINITY, base: 10, max: 10 },
+    })
+    await put('a', 'SUCCESS', 1)
+    backend.unreadable.add('b')
+    const [a, b, c] = await Promise.allSettled([store.load('a'), store.load('b'), store.load('c')])
+    assert.deepEqual(a.status === 'fulfilled' && a.value?.result, 1)
+    assert.deepEqual(c, { status: 'fulfilled', value: undefined })
+    assert.ok(b.status === 'rejected' && b.reason instanceof BackendGetMetaError)
+    assert.equal(b.reason.taskId, 'b')
+    // Nor is it tried again, which would not help.
+    assert.deepEqual(backend.loads, [['a', 'b', 'c']])
+    assert.equal(clock.pending, 0)
+  })
+
   test('closes what it opened, and nothing else', async () => {
     const { store, backend } = createTestResults()
     await store.load('a')
@@ -66,6 +83,9 @@ suite('the shell around backends', () => {
     await unused.store.close()
     assert.equal(unused.store.opened, undefined)
     assert.equal(unused.backend.closed, false)
+    // Nor is it opened any more: nobody would close it.
+    await assert.rejects(unused.store.load('a'), /was closed/)
+    assert.equal(unused.store.opened, undefined)
   })
 })
 
@@ -264,4 +284,107 @@ suite('following results', () => {
     assert.deepEqual(told, ['lost'])
     stop()
   })
+
+  test('one look at a time, even when all leave and others come while it is under way', async () => {
+    for (const pushes of [true, false]) {
+      const { store, backend, clock } = createTestResults({ pushes })
+      const first = await store.follow(['a'], () => undefined)
+      const look = Promise.withResolvers<void>()
+      backend.gate = look.promise
+      await clock.advance(10_000)
+      first()
+      backend.gate = undefined
+      const second = await store.follow(['b'], () => undefined)
+      await clock.advance(10_000)
+      assert.deepEqual(backend.loads, [['a'], ['a'], ['b']])
+      look.resolve()
+      await settle()
+      assert.equal(clock.pending, 1)
+      backend.loads.length = 0
+      await clock.advance(pushes ? 10_000 : 500)
+      assert.deepEqual(backend.loads, [['b']])
+      second()
+      await clock.advance(100)
+      assert.equal(clock.pending, 0)
+    }
+  })
+
+  test('who is in more of a hurry than those before does not wait for their next look', async () => {
+    const { store, backend, clock } = createTestResults({ pushes: false })
+    const stops = [await store.follow(['a'], () => undefined, { interval: 60_000 })]
+    stops.push(await store.follow(['b'], () => undefined, { interval: 200 }))
+    backend.loads.length = 0
+    await clock.advance(200)
+    assert.deepEqual(backend.loads, [['a', 'b']])
+    for (const stop of stops) stop()
+    assert.equal(clock.pending, 0)
+  })
+})
+
+suite('a result that cannot be understood', () => {
+  const fails = (told: string[]) => (error: unknown) => {
+    assert.ok(error instanceof BackendGetMetaError)
+    told.push(`${error.taskId}`)
+  }
+
+  test('where nothing is pushed ends the wait for it, and no other', async () => {
+    const { store, backend, clock, put } = createTestResults({ pushes: false })
+    const told: string[] = []
+    for (const id of ['a', 'b']) {
+      const listener = ({ task_id }: { readonly task_id: string }) => void told.push(`${task_id} is there`)
+      await store.follow([id], listener, { failed: fails(told) })
+    }
+    backend.unreadable.add('b')
+    await put('a', 'SUCCESS', 1)
+    await clock.advance(500)
+    assert.deepEqual(told, ['a is there', 'b'])
+  })
+
+  test('ends the wait for it when it is pushed, and no other', async () => {
+    const { store, backend } = createTestResults()
+    const told: string[] = []
+    await store.follow(['a'], () => undefined, { failed: fails(told) })
+    await store.follow(['b'], () => undefined, { failed: fails(told) })
+    backend.pushUnreadable('b')
+    assert.deepEqual(told, ['b'])
+  })
+
+  test('ends the wait when no push told of it and it stays so', async () => {
+    const { store, backend, clock, put } = createTestResults()
+    const told: string[] = []
+    await store.follow(['a'], ({ status }) => void told.push(status), { failed: fails(told) })
+    await store.follow(['b'], () => undefined, { failed: fails(told) })
+    backend.unreadable.add('b')
+    await put('a', 'STARTED')
+    await clock.advance(10_000)
+    assert.deepEqual(told, ['STARTED', 'STARTED'])
+    await clock.advance(10_000)
+    assert.deepEqual(told, ['STARTED', 'STARTED', 'STARTED', 'b'])
+  })
+
+  test('ends the wait for a call that is being sent, and no other', async () => {
+    const { store, backend, put } = createTestResults()
+    const told: string[] = []
+    const wait = (id: string): Promise<unknown> =>
+      store.follow([id], ({ status }) => void told.push(status), { fresh: true, failed: fails(told) })
+    backend.unreadable.add('b')
+    await put('a', 'STARTED')
+    await Promise.all([wait('a'), wait('b')])
+    await eventually(() => assert.deepEqual(told, ['STARTED', 'b']))
+  })
+})
+
+test('who still waits when the backend is closed is told so', async () => {
+  for (const pushes of [true, false]) {
+    const { store, context, clock } = createTestResults({ pushes })
+    const waiting = assert.rejects(new AsyncResult('a', context).get(), /The result backend was closed/)
+    await settle()
+    await store.close()
+    await waiting
+    assert.equal(clock.pending, 0)
+    await assert.rejects(
+      store.follow(['a'], () => undefined),
+      /was closed/,
+    )
+  }
 })

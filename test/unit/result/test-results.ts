@@ -1,6 +1,7 @@
 import type { Backend, ResultWatch, SaveOptions } from '../../../src/backends/backend.ts'
 import type { ResultStoreOptions } from '../../../src/backends/result-store.ts'
 import { ResultStore } from '../../../src/backends/result-store.ts'
+import { readEach, unreadableResult } from '../../../src/backends/unreadable-results.ts'
 import { describeException } from '../../../src/protocol/exception-info.ts'
 import type { ResultMeta } from '../../../src/protocol/result-meta.ts'
 import { buildResultMeta } from '../../../src/protocol/result-meta.ts'
@@ -25,14 +26,26 @@ export class TestBackend implements Backend {
   readonly subscriptions: string[] = []
   /** Trips that read end when this does. */
   gate: Promise<void> | undefined
+  /** Nobody can understand the documents of these. */
+  readonly unreadable = new Set<string>()
   /** Thrown by the next operations, one each. */
   readonly failures: Error[] = []
-  readonly watch?: (deliver: (meta: ResultMeta) => void) => ResultWatch
+  readonly watch?: NonNullable<Backend['watch']>
   closed = false
   #deliver: ((meta: ResultMeta) => void) | undefined
+  #unreadable: ((id: string, error: Error) => void) | undefined
 
   constructor(options: { readonly pushes: boolean }) {
-    if (options.pushes) this.watch = (deliver) => this.#startWatch(deliver)
+    if (options.pushes) {
+      this.watch = (deliver, unreadable) => {
+        this.#unreadable = unreadable
+        return this.#startWatch(deliver)
+      }
+    }
+  }
+
+  pushUnreadable(id: string): void {
+    this.#unreadable?.(id, unreadableResult(id, new TypeError('what is this?')))
   }
 
   async save(meta: ResultMeta, options: SaveOptions): Promise<void> {
@@ -46,7 +59,10 @@ export class TestBackend implements Backend {
     this.loads.push(ids)
     this.#fail()
     await this.gate
-    return ids.map((id) => this.metas.get(id))
+    return readEach(ids, (id) => {
+      if (this.unreadable.has(id)) throw new TypeError('what is this?')
+      return this.metas.get(id)
+    })
   }
 
   async forget(ids: readonly string[]): Promise<void> {
