@@ -33,6 +33,7 @@ export class FolderWatch implements KeyWatch {
   readonly #changed = new Set<string>()
   #watcher: FSWatcher | undefined
   #timer: TimerHandle | undefined
+  #isLooking = false
   #reading = false
 
   constructor(options: FolderWatchOptions) {
@@ -41,8 +42,8 @@ export class FolderWatch implements KeyWatch {
 
   async add(keys: readonly string[]): Promise<void> {
     for (const key of keys) this.#keys.set(key, undefined)
-    if (this.#keys.size === 0 || this.#watcher !== undefined || this.#timer !== undefined) return
-    if (this.#options.pollingInterval === undefined) this.#watch()
+    if (this.#keys.size === 0 || this.#watcher !== undefined) return
+    if (this.#options.pollingInterval === undefined && !this.#polls) this.#watch()
     else this.#poll()
   }
 
@@ -81,12 +82,18 @@ export class FolderWatch implements KeyWatch {
   }
 
   #poll(): void {
-    if (this.#keys.size === 0) return
+    if (this.#keys.size === 0 || this.#polls) return
     const { clock, pollingInterval = DEFAULT_INTERVAL_MS } = this.#options
     this.#timer = clock.setTimeout(() => void this.#look(), pollingInterval)
   }
 
+  get #polls(): boolean {
+    return this.#timer !== undefined || this.#isLooking
+  }
+
   async #look(): Promise<void> {
+    this.#timer = undefined
+    this.#isLooking = true
     const looks = [...this.#keys].map(async ([key, seen]) => {
       const stamp = await this.#options.stampOf(key)
       if (stamp === undefined || stamp === seen || !this.#keys.has(key)) return
@@ -96,7 +103,8 @@ export class FolderWatch implements KeyWatch {
     // What cannot be read is reported to those who load it, which all who wait do now and then.
     await Promise.allSettled(looks)
     await this.#readChanged()
-    if (this.#timer !== undefined) this.#poll()
+    this.#isLooking = false
+    this.#poll()
   }
 
   async #readChanged(): Promise<void> {
