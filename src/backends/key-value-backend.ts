@@ -7,7 +7,6 @@ import { BackendGetMetaError, BackendStoreError } from '../errors.ts'
 import type { ResultMeta } from '../protocol/result-meta.ts'
 import { readResultMeta } from '../protocol/result-meta.ts'
 import { SUCCESS } from '../protocol/states.ts'
-import { Batcher } from '../util/batcher.ts'
 import { isRecord } from '../util/is-record.ts'
 import type {
   Backend,
@@ -22,6 +21,8 @@ import type {
 import type { KeyValueStore, KeyWatch } from './key-value.ts'
 import { KeyValueChords } from './key-value-chords.ts'
 import { KeyValueKeys } from './key-value-keys.ts'
+import type { SaveFailures } from './save-batcher.ts'
+import { SaveBatcher } from './save-batcher.ts'
 import { readEach } from './unreadable-results.ts'
 
 interface PendingSave {
@@ -42,14 +43,14 @@ export class KeyValueBackend implements Backend {
   readonly #store: KeyValueStore
   readonly #codec: ResultCodec
   readonly #keys: KeyValueKeys
-  readonly #saves: Batcher<PendingSave>
+  readonly #saves: SaveBatcher<PendingSave>
   #closing: Promise<void> | undefined
 
   constructor(store: KeyValueStore, { codec, transportOptions }: BackendOptions) {
     this.#store = store
     this.#codec = codec
     this.#keys = new KeyValueKeys(transportOptions['global_keyprefix'])
-    this.#saves = new Batcher((batch) => this.#saveAll(batch))
+    this.#saves = new SaveBatcher((batch) => this.#saveAll(batch))
     this.features = { ...store.features, groups: true }
     this.groups = {
       save: async (id, group, { expires }) => {
@@ -80,32 +81,41 @@ export class KeyValueBackend implements Backend {
   save(meta: ResultMeta, { expires }: SaveOptions): Promise<void> {
     if (this.#closing !== undefined) return Promise.reject(closed())
     const { task_id: id, status } = meta
+    let save: PendingSave
     try {
       // Here, and not with its batch: what cannot be written must not hold up the others.
-      return this.#saves.add({
-        id,
-        status,
-        key: this.#keys.task(id),
-        document: this.#codec.encode(meta),
-        expires,
-      })
+      save = { id, status, key: this.#keys.task(id), document: this.#codec.encode(meta), expires }
     } catch (error) {
       return Promise.reject(error)
     }
+    try {
+      this.#store.checkKey?.(save.key)
+    } catch (error) {
+      return Promise.reject(notStored(id, error))
+    }
+    return this.#saves.add(save)
   }
 
   async load(ids: readonly string[]): Promise<readonly (ResultMeta | undefined)[]> {
     if (this.#closing !== undefined) throw new BackendGetMetaError(closed().message)
-    const keys = ids.map((id) => this.#keys.task(id))
-    let values: readonly (Uint8Array | undefined)[]
+    const keys = new Map(ids.map((id) => [id, this.#keys.task(id)]))
+    const known = [...keys.values()].filter((key) => this.#canHave(key))
+    const values = new Map<string, Uint8Array | undefined>()
     try {
-      values = await this.#store.getMany(keys)
+      const found = await this.#store.getMany(known)
+      known.forEach((key, index) => {
+        values.set(key, found[index])
+      })
     } catch (error) {
       throw new BackendGetMetaError(`The results of ${list(ids)} could not be read: ${messageOf(error)}`, {
         cause: error,
       })
     }
-    return readEach(ids, (id, index) => this.#decode(values[index], id))
+    return readEach(ids, (id) => {
+      const key = keys.get(id) ?? ''
+      if (!values.has(key)) this.#store.checkKey?.(key)
+      return this.#decode(values.get(key), id)
+    })
   }
 
   async forget(ids: readonly string[]): Promise<void> {
@@ -124,7 +134,7 @@ export class KeyValueBackend implements Backend {
   }
 
   /** Reads what is there first, since a result that is there must stay. */
-  async #saveAll(batch: readonly PendingSave[]): Promise<void> {
+  async #saveAll(batch: readonly PendingSave[]): Promise<SaveFailures> {
     const keys = new Map(batch.map(({ id, key }) => [id, key]))
     const ids = [...keys.keys()]
     const what = list(ids)
@@ -136,10 +146,24 @@ export class KeyValueBackend implements Backend {
       current.set(save.id, save.status)
       last.set(save.id, save)
     }
-    const writes = [...last.values()].map(({ key, document, expires }) =>
-      this.#store.set(key, document, { ttl: expires }),
+    const failures = new Map<string, BackendStoreError>()
+    const writes = [...last.values()].map(({ id, key, document, expires }) =>
+      this.#store.set(key, document, { ttl: expires }).catch((error: unknown) => {
+        failures.set(id, notStored(id, error))
+      }),
     )
-    await this.#storing(what, Promise.all(writes))
+    await Promise.all(writes)
+    return failures
+  }
+
+  #canHave(key: string): boolean {
+    try {
+      this.#store.checkKey?.(key)
+      return true
+    } catch {
+      // Who asks for it is told below.
+      return false
+    }
   }
 
   #statusOf(value: Uint8Array | undefined, id: string): string | undefined {
@@ -194,15 +218,17 @@ export class KeyValueBackend implements Backend {
     try {
       return await operation
     } catch (error) {
-      throw new BackendStoreError(`The result backend could not store ${what}: ${messageOf(error)}`, {
-        cause: error,
-      })
+      throw notStored(what, error)
     }
   }
 }
 
 function closed(): BackendStoreError {
   return new BackendStoreError('The result backend is closed')
+}
+
+function notStored(what: string, cause: unknown): BackendStoreError {
+  return new BackendStoreError(`The result backend could not store ${what}: ${messageOf(cause)}`, { cause })
 }
 
 function list(ids: readonly string[]): string {

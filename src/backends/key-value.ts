@@ -32,6 +32,8 @@ export interface KeepOptions {
 /** A key/value store. Celery: what a `KeyValueStoreBackend` subclass has to implement. */
 export interface KeyValueStore {
   readonly features: KeyValueFeatures
+  /** Throws for a key that cannot be here, so that it fails alone and not with all that are read in the same trip. */
+  checkKey?(key: string): void
   get(key: string): Promise<Uint8Array | undefined>
   /** In the order of `keys`; undefined for what is not there. */
   getMany(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]>

@@ -7,9 +7,10 @@
 import { BackendGetMetaError, BackendStoreError } from '../../errors.ts'
 import type { ResultMeta } from '../../protocol/result-meta.ts'
 import { SUCCESS } from '../../protocol/states.ts'
-import { Batcher } from '../../util/batcher.ts'
 import type { Clock } from '../../util/clock.ts'
 import type { Backend, BackendFeatures, GroupStore, GroupTuple, ResultCodec } from '../backend.ts'
+import type { SaveFailures } from '../save-batcher.ts'
+import { SaveBatcher } from '../save-batcher.ts'
 import { readEach } from '../unreadable-results.ts'
 import { decodeGroupPickle, encodeGroupPickle } from './group-pickle.ts'
 import { BASE_COLUMNS, databaseDate, EXTENDED_COLUMNS, metaOfRow, rowOfMeta } from './result-row.ts'
@@ -44,14 +45,14 @@ export class DatabaseBackend implements Backend {
   readonly #options: DatabaseBackendOptions
   readonly #tables: TableStore
   readonly #columns: readonly string[]
-  readonly #saves: Batcher<PendingSave>
+  readonly #saves: SaveBatcher<PendingSave>
   #closing: Promise<void> | undefined
 
   constructor(options: DatabaseBackendOptions) {
     this.#options = options
     this.#tables = options.tables
     this.#columns = options.extended ? [...BASE_COLUMNS, ...EXTENDED_COLUMNS] : BASE_COLUMNS
-    this.#saves = new Batcher((batch) => this.#saveAll(batch), { maxSize: MAX_ROWS })
+    this.#saves = new SaveBatcher((batch) => this.#saveAll(batch), { maxSize: MAX_ROWS })
     this.groups = {
       save: (id, group) => this.#saveGroup(id, group),
       load: (id) => this.#loadGroup(id),
@@ -104,16 +105,28 @@ export class DatabaseBackend implements Backend {
     await this.#tables.close()
   }
 
-  async #saveAll(batch: readonly PendingSave[]): Promise<void> {
+  async #saveAll(batch: readonly PendingSave[]): Promise<SaveFailures> {
     const last = new Map<string, PendingSave>()
     for (const save of batch) {
       if (last.get(save.id)?.status !== SUCCESS) last.set(save.id, save)
     }
     // In one order everywhere, so that two who write the same rows do not wait for each other.
     const saves = [...last.values()].sort((one, other) => (one.id < other.id ? -1 : 1))
-    const what = saves.map(({ id }) => id).join(', ')
-    for (const rows of portions(saves)) {
-      await this.#storing(what, () => this.#tables.upsert('task', this.#columns, rows))
+    const failures = new Map<string, Error>()
+    for (const rows of portions(saves)) await this.#write(rows, failures)
+    return failures
+  }
+
+  /** Rows together; each alone when one of them is refused, since that is no fault of the others. */
+  async #write(rows: readonly PendingSave[], failures: Map<string, Error>): Promise<void> {
+    try {
+      await this.#tables.upsert('task', this.#columns, rows)
+    } catch (cause) {
+      if (rows.length > 1 && this.#tables.refusesValue(cause)) {
+        for (const row of rows) await this.#write([row], failures)
+        return
+      }
+      for (const { id } of rows) failures.set(id, notStored(id, cause))
     }
   }
 
@@ -148,12 +161,15 @@ export class DatabaseBackend implements Backend {
     try {
       await operation()
     } catch (cause) {
-      throw new BackendStoreError(
-        `The result backend could not store ${abridged(what)}: ${messageOf(cause)}`,
-        { cause },
-      )
+      throw notStored(what, cause)
     }
   }
+}
+
+function notStored(what: string, cause: unknown): BackendStoreError {
+  return new BackendStoreError(`The result backend could not store ${abridged(what)}: ${messageOf(cause)}`, {
+    cause,
+  })
 }
 
 function portions(saves: readonly PendingSave[]): readonly (readonly PendingSave[])[] {

@@ -13,6 +13,10 @@ const TRANSIENT: ReadonlySet<unknown> = new Set([
   ...['ER_SERVER_SHUTDOWN', 'ER_CHECKREAD'],
 ])
 
+/** Class of SQLSTATE of values that a column does not take, and one such error that has no class. */
+const VALUE_STATE = /^22/
+const WRONG_VALUE = 'ER_TRUNCATED_WRONG_VALUE_FOR_FIELD'
+
 interface Kind {
   readonly dialect: SqlDialect
   readonly shortLived: boolean
@@ -88,6 +92,14 @@ export class MysqlDriver implements SqlDriver {
 
   isTransient(error: unknown): boolean {
     return error instanceof Error && 'code' in error && TRANSIENT.has(error.code)
+  }
+
+  refusesValue(error: unknown): boolean {
+    if (!(error instanceof Error)) return false
+    return (
+      ('code' in error && error.code === WRONG_VALUE) ||
+      ('sqlState' in error && VALUE_STATE.test(String(error.sqlState)))
+    )
   }
 
   async close(): Promise<void> {

@@ -6,6 +6,8 @@ import type { SqlDriver, SqlDriverOptions, SqlRow, SqlValue } from './sql-driver
 
 /** Classes of SQLSTATE after which trying again can help: connection lost, transaction rolled back, server stopping. */
 const TRANSIENT_STATE = /^(?:08|40|57P)/
+/** Class of SQLSTATE of values that a column does not take. */
+const VALUE_STATE = /^22/
 /** Errors of the connection, before or instead of an answer. */
 const TRANSIENT_CODE = /^E(?:CONNRESET|PIPE|CONNABORTED)$/
 
@@ -58,6 +60,10 @@ export class PostgresqlDriver implements SqlDriver {
     return (
       TRANSIENT_STATE.test(code) || TRANSIENT_CODE.test(code) || /connection terminated/i.test(error.message)
     )
+  }
+
+  refusesValue(error: unknown): boolean {
+    return error instanceof Error && 'code' in error && VALUE_STATE.test(String(error.code))
   }
 
   async close(): Promise<void> {

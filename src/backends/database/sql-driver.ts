@@ -16,6 +16,8 @@ export interface SqlDriver {
   run(sql: string, values: readonly SqlValue[]): Promise<readonly SqlRow[]>
   /** Whether the same statement may work at once if it is tried again: connections that were lost, deadlocks. */
   isTransient(error: unknown): boolean
+  /** Whether a statement failed because of a value, such as a text longer than its column; missing: there are no such. */
+  refusesValue?(error: unknown): boolean
   close(): Promise<void>
 }
 

@@ -90,6 +90,11 @@ export class TableStore {
     )
   }
 
+  /** Whether an error is about a value of one row alone. */
+  refusesValue(error: unknown): boolean {
+    return this.#driver.refusesValue?.(error) ?? false
+  }
+
   async remove(kind: TableKind, ids: readonly string[]): Promise<void> {
     await this.#eachOf(ids, async (some) => {
       await this.#run(

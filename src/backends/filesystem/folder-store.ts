@@ -42,6 +42,10 @@ export class FolderStore implements KeyValueStore {
     this.#clock = options.clock ?? systemClock
   }
 
+  checkKey(key: string): void {
+    this.#path(key)
+  }
+
   async get(key: string): Promise<Uint8Array | undefined> {
     const path = this.#path(key)
     const bytes = await this.#working('read', path, () => readFile(path).catch(undefinedIfMissing))

@@ -39,6 +39,10 @@ export class MemcachedStore implements KeyValueStore {
     this.#connections = options.servers.map((address) => new MemcachedConnection({ ...options, address }))
   }
 
+  checkKey(key: string): void {
+    bytesOfKey(key)
+  }
+
   async get(key: string): Promise<Uint8Array | undefined> {
     return (await this.getMany([key]))[0]
   }
@@ -109,12 +113,7 @@ export class MemcachedStore implements KeyValueStore {
 
   #serverOf(key: string): MemcachedConnection {
     if (this.#closed) throw new BackendError('The result backend is closed')
-    const bytes = new TextEncoder().encode(key)
-    if (bytes.length > LONGEST_KEY || /[\s\p{Cc}]/u.test(key)) {
-      throw new BackendError(
-        `${JSON.stringify(key)} is no key for Memcached: at most ${LONGEST_KEY} bytes, no blanks, no control characters`,
-      )
-    }
+    const bytes = bytesOfKey(key)
     const { hash } = this.#options
     const connections = this.#connections
     const connection =
@@ -122,6 +121,14 @@ export class MemcachedStore implements KeyValueStore {
     if (connection === undefined) throw new BackendError('There is no server of Memcached')
     return connection
   }
+}
+
+function bytesOfKey(key: string): Uint8Array {
+  const bytes = new TextEncoder().encode(key)
+  if (bytes.length <= LONGEST_KEY && !/[\s\p{Cc}]/u.test(key)) return bytes
+  throw new BackendError(
+    `${JSON.stringify(key)} is no key for Memcached: at most ${LONGEST_KEY} bytes, no blanks, no control characters`,
+  )
 }
 
 /** As the client that wrote it meant it. */

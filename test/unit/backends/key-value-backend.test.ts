@@ -4,6 +4,7 @@ import type { Backend } from '../../../src/backends/backend.ts'
 import type { KeyValueStore } from '../../../src/backends/key-value.ts'
 import { KeyValueBackend } from '../../../src/backends/key-value-backend.ts'
 import { memoryBackends } from '../../../src/backends/memory.ts'
+import { UnreadableResults } from '../../../src/backends/unreadable-results.ts'
 import {
   BackendGetMetaError,
   BackendStoreError,
@@ -19,6 +20,12 @@ class CountingStore implements KeyValueStore {
   readonly values = new Map<string, Uint8Array>()
   readonly trips: string[] = []
   broken: Error | undefined
+  /** Values with this in them are refused, and keys with it cannot be. */
+  refused: string | undefined
+
+  checkKey(key: string): void {
+    if (this.refused !== undefined && key.includes(this.refused)) throw new RangeError('no such key')
+  }
 
   async get(key: string): Promise<Uint8Array | undefined> {
     return (await this.getMany([key]))[0]
@@ -26,11 +33,15 @@ class CountingStore implements KeyValueStore {
 
   async getMany(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]> {
     this.#trip(`get ${keys.length}`)
+    for (const key of keys) this.checkKey(key)
     return keys.map((key) => this.values.get(key))
   }
 
   async set(key: string, value: Uint8Array): Promise<void> {
     this.#trip('set')
+    if (this.refused !== undefined && Buffer.from(value).includes(this.refused)) {
+      throw new OperationalError('too large')
+    }
     this.values.set(key, value)
   }
 
@@ -118,6 +129,29 @@ test('an unreadable result is an error to read, and may be replaced', async () =
   await assert.rejects(backend.load(['id']), BackendGetMetaError)
   await backend.save(meta, KEEP)
   assert.deepEqual(await backend.load(['id']), [meta])
+})
+
+// A worker stores results of many tasks in one turn: what is wrong with one is no fault of the others.
+test('what a store refuses fails alone, for its size or its id', async () => {
+  const { store, backend } = fixture()
+  store.refused = '!'
+  const large = resultMeta({ task_id: 'large', result: '!' })
+  const failed = resultMeta({ task_id: 'large', status: 'FAILURE' })
+  const strange = resultMeta({ task_id: '!' })
+  const good = resultMeta({ task_id: 'good' })
+  const saves = [large, strange, good].map((meta) => backend.save(meta, KEEP))
+  const [one, two, three] = await Promise.allSettled(saves)
+  assert.ok(one?.status === 'rejected' && one.reason instanceof BackendStoreError)
+  assert.match(one.reason.message, /could not store large: too large/)
+  assert.ok(two?.status === 'rejected' && two.reason instanceof BackendStoreError)
+  assert.match(two.reason.message, /could not store !: no such key/)
+  assert.equal(three?.status, 'fulfilled')
+  await backend.save(failed, KEEP)
+  await assert.rejects(backend.load(['good', '!', 'large']), (error) => {
+    assert.ok(error instanceof UnreadableResults)
+    assert.deepEqual(error.metas, [good, undefined, failed])
+    return error.errors.get('!')?.taskId === '!'
+  })
 })
 
 function memory(clock: VirtualClock): (url: string) => Promise<Backend> {
