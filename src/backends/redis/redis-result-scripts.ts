@@ -58,9 +58,9 @@ if score == '' then
 else
   local same = redis.call('ZRANGEBYSCORE', KEYS[1], score, score)
   for i = 1, #same do
-    -- The id stands near the beginning, whatever the encoding.
+    -- The id stands right behind the 1, whatever the encoding; another part's result may hold it, too.
     local at = string.find(same[i], id, 1, true)
-    if at and at < 64 then known = true end
+    if at and at < 10 then known = true end
   end
   if not known then redis.call('ZADD', KEYS[1], score, part) end
 end

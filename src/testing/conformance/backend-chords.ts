@@ -134,6 +134,15 @@ function exerciseDuplicates(check: ChordTest): void {
     assert.deepEqual(await chords.collect(id), [first, second])
   })
 
+  // Old clients do not say which place a part has, and tasks return what they like, such as the id of another.
+  check('parts in the same place are told apart, whatever their results say', async (chords) => {
+    const id = uuid()
+    const size = { expires: undefined, size: 2 }
+    const late = chordPart(0)
+    await chords.add(id, chordPart(0, { result: late.id }), size)
+    assert.deepEqual(await chords.add(id, late, size), { complete: true, count: 2, size: 2 })
+  })
+
   // The worker of the last part died before it had sent the body: its message is delivered again. Others were heard.
   check('the part that completed a chord completes it again until it is forgotten', async (chords, other) => {
     const id = uuid()
