@@ -2,7 +2,7 @@
 
 import type { Settings } from '../config/settings.ts'
 import { ImproperlyConfigured } from '../errors.ts'
-import { wireName } from '../task/call-options.ts'
+import { toWireOptions } from '../task/call-options.ts'
 import type { RegisteredTask, WireOptions } from '../task/ports.ts'
 import { compileGlob } from '../util/glob.ts'
 import { isPlainObject } from '../util/is-record.ts'
@@ -117,14 +117,21 @@ function mapRouter(entries: readonly unknown[]): Router {
   }
 }
 
-/** A route: options in either spelling, or the name of a queue. */
+/** A route: options of a call in either spelling, or the name of a queue. */
 function readRoute(route: unknown, task: string): WireOptions | undefined {
   if (route === null || route === undefined) return undefined
   if (typeof route === 'string') return { queue: route }
-  if (isPlainObject(route)) {
-    return Object.fromEntries(Object.entries(route).map(([name, value]) => [wireName(name), value]))
-  }
+  if (isPlainObject(route)) return optionsOf(route, task)
   throw new ImproperlyConfigured(
     `taskRoutes: the route of task '${task}' must be the name of a queue or an object of options, not ${String(route)}`,
   )
+}
+
+function optionsOf(route: Readonly<Record<string, unknown>>, task: string): WireOptions {
+  try {
+    return toWireOptions(route)
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause
+    throw new ImproperlyConfigured(`taskRoutes: the route of task '${task}': ${cause.message}`, { cause })
+  }
 }

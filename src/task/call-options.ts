@@ -89,9 +89,9 @@ export const NO_OPTIONS: WireOptions = Object.freeze({})
 const DURATIONS: ReadonlySet<string> = new Set([
   'countdown',
   'timeout',
-  'confirmTimeout',
-  'timeLimit',
-  'softTimeLimit',
+  'confirm_timeout',
+  'time_limit',
+  'soft_time_limit',
 ])
 const names = new Map<string, string>()
 
@@ -99,31 +99,35 @@ const names = new Map<string, string>()
  * Options as they travel. Those that are undefined are left out, null stays (it overrides what the task says).
  * @throws TypeError when a duration is none.
  */
-export function toWireOptions(options: UserCallOptions): WireOptions {
+export function toWireOptions(options: UserCallOptions | WireOptions): WireOptions {
   const wire: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined) continue
     if (name === 'properties') Object.assign(wire, value)
-    else wire[wireName(name)] = wireValue(name, value)
+    else {
+      const known = wireName(name)
+      wire[known] = wireValue(known, name, value)
+    }
   }
   return wire
 }
 
-/** `routingKey` → `routing_key`; names in Celery's style stay. */
+/** `routingKey` → `routing_key`. Names in Celery's style stay, and those of properties such as SQS's `MessageGroupId`. */
 export function wireName(name: string): string {
   let known = names.get(name)
   if (known === undefined) {
-    known = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+    known = /^[A-Z]/.test(name) ? name : name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
     names.set(name, known)
   }
   return known
 }
 
-function wireValue(name: string, value: unknown): unknown {
+/** @param name as it was written, for messages. */
+function wireValue(known: string, name: string, value: unknown): unknown {
   if (value === null) return null
-  if (DURATIONS.has(name)) return seconds(name, value)
-  if (name === 'expires') return value instanceof Date || isIsoText(value) ? value : seconds(name, value)
-  if (name === 'retryPolicy' && isPlainObject(value)) {
+  if (DURATIONS.has(known)) return seconds(name, value)
+  if (known === 'expires') return value instanceof Date || isIsoText(value) ? value : seconds(name, value)
+  if (known === 'retry_policy' && isPlainObject(value)) {
     return Object.fromEntries(Object.entries(value).map(([key, each]) => [wireName(key), each]))
   }
   return value

@@ -67,8 +67,19 @@ suite('taskRoutes', () => {
     await assert.rejects(route(`${fixture}#nothing`, 'a'), ImproperlyConfigured)
   })
 
+  test('a route has the options of a call, lengths of time and properties included [10-019]', async () => {
+    const ours = { queue: 'q.fifo', expires: '2h', softTimeLimit: '5m', properties: { MessageGroupId: 'g' } }
+    const theirs = { queue: 'q.fifo', expires: 7200, soft_time_limit: 300, MessageGroupId: 'g' }
+    assert.deepEqual(await route({ a: ours, b: theirs }, 'a'), theirs)
+    assert.deepEqual(await route({ a: ours, b: theirs }, 'b'), theirs)
+  })
+
   test('what is no route names the task [10-019]', async () => {
     await assert.rejects(route({ 'a.*': JSON.parse('5') }, 'a.b'), /the route of task 'a.b' must be/)
+    await assert.rejects(route({ a: { timeLimit: 'soon' } }, 'a'), {
+      name: 'ImproperlyConfigured',
+      message: /^taskRoutes: the route of task 'a': timeLimit: 'soon' is no duration/,
+    })
   })
 
   test('says whether a route found for a name stays true', async () => {
