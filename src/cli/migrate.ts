@@ -166,6 +166,10 @@ function renamed(queue: Queue, from: string, to: string): Queue {
   })
 }
 
-function exchangeCalled(name: string, { deliveryMode, ...exchange }: Exchange): Exchange {
-  return new Exchange(name, { ...exchange, ...(deliveryMode === undefined ? {} : { deliveryMode }) })
+function exchangeCalled(name: string, { arguments: all, ...like }: Exchange): Exchange {
+  const { type, durable, autoDelete, deliveryMode, passive, noDeclare } = like
+  return new Exchange(name, {
+    ...{ type, durable, autoDelete, passive, noDeclare, arguments: all },
+    ...(deliveryMode === undefined ? {} : { deliveryMode }),
+  })
 }

@@ -2,6 +2,7 @@
 import { ImproperlyConfigured } from '../errors.ts'
 import type { Duration } from '../util/duration.ts'
 import { toMilliseconds } from '../util/duration.ts'
+import { checkEntity } from './entity-options.ts'
 import type { Channel, QueueDeclaration, QueueStatus } from './transport.ts'
 
 type Arguments = Readonly<Record<string, unknown>>
@@ -36,6 +37,20 @@ export interface ExchangeOptions {
   readonly noDeclare?: boolean
 }
 
+const EXCHANGES = {
+  entity: 'Exchange',
+  example: "new Exchange('media', { type: 'topic' })",
+  known: Object.keys({
+    type: true,
+    durable: true,
+    autoDelete: true,
+    deliveryMode: true,
+    arguments: true,
+    passive: true,
+    noDeclare: true,
+  } satisfies Record<keyof ExchangeOptions, true>),
+} as const
+
 /** Where messages are published to. The one without a name is the broker's default exchange. kombu: `Exchange`. */
 export class Exchange implements Declarable {
   readonly name: string
@@ -48,7 +63,9 @@ export class Exchange implements Declarable {
   readonly passive: boolean
   readonly noDeclare: boolean
 
+  /** @throws TypeError, ImproperlyConfigured when an option is none. */
   constructor(name = '', options: ExchangeOptions = {}) {
+    checkEntity({ ...EXCHANGES, name, options })
     this.name = name
     this.type = options.type ?? 'direct'
     this.durable = options.durable ?? true
@@ -132,6 +149,8 @@ export class QueueBinding {
 
 /** Options of a `Queue`; times in seconds or as a text with a unit. */
 export interface QueueOptions {
+  /** The name stands in front of the options. Said here so that an `Exchange` in their place is no set of options. */
+  readonly name?: never
   /** Default: the default exchange. A text is the name of a direct exchange. */
   readonly exchange?: Exchange | string | undefined
   /** Key of the binding to the exchange. Default ''. kombu: `routing_key`. */
@@ -170,6 +189,31 @@ export interface QueueOptions {
   readonly onDeclared?: (status: QueueStatus) => void
 }
 
+const QUEUES = {
+  entity: 'Queue',
+  example: "new Queue('video', { exchange: new Exchange('media'), routingKey: 'media.video' })",
+  known: Object.keys({
+    exchange: true,
+    routingKey: true,
+    bindings: true,
+    durable: true,
+    exclusive: true,
+    autoDelete: true,
+    noAck: true,
+    alias: true,
+    queueArguments: true,
+    bindingArguments: true,
+    consumerArguments: true,
+    noDeclare: true,
+    expires: true,
+    messageTtl: true,
+    maxLength: true,
+    maxLengthBytes: true,
+    maxPriority: true,
+    onDeclared: true,
+  } satisfies Record<Exclude<keyof QueueOptions, 'name'>, true>),
+} as const
+
 /** A queue and how it gets its messages. kombu: `Queue`. */
 export class Queue implements Declarable {
   readonly name: string
@@ -192,6 +236,7 @@ export class Queue implements Declarable {
 
   /** @throws TypeError, ImproperlyConfigured when an option makes no sense. */
   constructor(name: string, options: QueueOptions = {}) {
+    checkEntity({ ...QUEUES, name, options })
     const { exchange = '', bindings = [] } = options
     this.#options = options
     this.name = name

@@ -9,7 +9,9 @@
 import { ImproperlyConfigured } from '../errors.ts'
 import { isPlainObject } from '../util/is-record.ts'
 import { requireReference } from '../util/modules.ts'
+import { repr } from '../util/repr.ts'
 import { didYouMean } from '../util/text.ts'
+import { checkTaskOptions } from './check-options.ts'
 import { HANDLER_NAMES, isHandlerName, isTaskOption } from './option-names.ts'
 import type { UserTaskOptions } from './options.ts'
 import type { TaskHandlers } from './ports.ts'
@@ -34,7 +36,7 @@ export interface TaskAnnotations {
   readonly wrappers: ReadonlyMap<string, Wrapper>
 }
 
-/** @throws ImproperlyConfigured when an annotation is none. */
+/** @throws ImproperlyConfigured when an annotation is none; TypeError when an option cannot have such a value. */
 export function annotationsFor(annotations: unknown, task: AnnotatedTask): TaskAnnotations {
   if (annotations === null || annotations === undefined) return NONE
   const list: readonly unknown[] = Array.isArray(annotations) ? annotations : [annotations]
@@ -109,12 +111,20 @@ function sort(found: Found, task: string): TaskAnnotations {
   for (const [key, value] of Object.entries(found)) {
     const name = camelCase(key)
     if (name.startsWith('@')) wrappers.set(...wrapper(name.slice(1), value, task))
-    else if (isHandlerName(name)) handlers[name] = value
+    else if (isHandlerName(name)) handlers[name] = handler(name, value, task)
     else if (isTaskOption(name)) options[name] = value
     else attributes[key] = value
   }
+  checkTaskOptions(`${task} (taskAnnotations)`, options)
   if (Object.keys(attributes).length > 0) options['attributes'] = attributes
   return { options, handlers, wrappers }
+}
+
+function handler(name: string, value: unknown, task: string): unknown {
+  if (isFunction(value)) return value
+  throw new ImproperlyConfigured(
+    `taskAnnotations: ${name} of task ${task} must be a function, not ${repr(value)}`,
+  )
 }
 
 function wrapper(name: string, value: unknown, task: string): [string, Wrapper] {

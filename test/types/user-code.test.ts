@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { expectTypeOf } from 'expect-type'
 import { z } from 'zod'
 import type { AsyncResult, GroupResult, ResultPromise, Task } from '../../src/index.ts'
-import { Celery, chain, chord, group, sharedTask, TaskBase } from '../../src/index.ts'
+import { Celery, chain, chord, Exchange, group, Queue, sharedTask, TaskBase } from '../../src/index.ts'
 
 class NetworkError extends Error {}
 
@@ -73,12 +73,24 @@ async function calls(urls: readonly string[]): Promise<void> {
   add.applyAsync([4, 4], { que: 'hipri' })
 }
 
+/** Compiled, never run: it would be refused. */
+function queues(): void {
+  new Queue('video', { exchange: new Exchange('media', { type: 'topic' }), routingKey: 'media.video' })
+  // @ts-expect-error the exchange is one of the options
+  new Queue('video', new Exchange('media'))
+  // @ts-expect-error options have names in camel case
+  new Queue('video', { routing_key: 'media.video' })
+  // @ts-expect-error the type is one of the options
+  new Exchange('media', 'topic')
+}
+
 test('a task is a function with methods [2-114]', () => {
   expectTypeOf(add).toExtend<(x: number, y: number) => number>()
   expectTypeOf(add).toEqualTypeOf<Task<[x: number, y: number], number>>()
   expectTypeOf(crawl).toEqualTypeOf<Task<[url: string], Promise<string>>>()
   expectTypeOf(optional).toEqualTypeOf<Task<[x: number, y?: number | undefined], number>>()
   expectTypeOf(calls).toBeFunction()
+  expectTypeOf(queues).toBeFunction()
 })
 
 test('signatures know what is missing [2-121]', () => {

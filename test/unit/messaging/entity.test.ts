@@ -198,3 +198,37 @@ async function declare(declarable: Declarable): Promise<RecordingChannel['calls'
   await declarable.declare(channel)
   return channel.calls
 }
+
+test('what Python’s order or spelling makes of a queue is refused, with how it is meant [10-029 10-030]', () => {
+  const make =
+    (type: typeof Queue | typeof Exchange, ...args: readonly unknown[]) =>
+    (): unknown =>
+      Reflect.construct(type, args)
+  const media = new Exchange('media', { type: 'topic' })
+  const complaints: readonly (readonly [attempt: () => unknown, complaint: RegExp])[] = [
+    [
+      make(Queue, 'video', media, { routing_key: 'v' }),
+      /second argument of Queue 'video' .* new Queue\('video', \{ exch/,
+    ],
+    [make(Queue, 'video', 'media'), /holds its options, all of them, and is not 'media'/],
+    [make(Queue, { name: 'video' }), /first argument of Queue is its name, a text, not \{'name': 'video'\}/],
+    [
+      make(Queue, 'video', { routing_key: 'v' }),
+      /Queue 'video': .* 'routing_key' \(did you mean "routingKey"\?\)/,
+    ],
+    [make(Queue, 'video', { maxPriorty: 5 }), /no option 'maxPriorty' \(did you mean "maxPriority"\?\)/],
+    [
+      make(Exchange, 'media', 'topic'),
+      /second argument of Exchange 'media' .* new Exchange\('media', \{ type/,
+    ],
+    [
+      make(Exchange, 'media', { auto_delete: true }),
+      /no option 'auto_delete' \(did you mean "autoDelete"\?\)/,
+    ],
+    [
+      make(Exchange, 'media', { exchange_type: 'topic' }),
+      /Exchange 'media': there is no option 'exchange_type'/,
+    ],
+  ]
+  for (const [attempt, message] of complaints) assert.throws(attempt, { message })
+})

@@ -28,6 +28,22 @@ suite('task annotations', () => {
     assert.deepEqual(options.attributes, { owner: 'us', level: 3 })
   })
 
+  test('are looked at as options of a task are [10-050 10-051]', () => {
+    const complaints: readonly (readonly [
+      annotation: Readonly<Record<string, unknown>>,
+      complaint: RegExp,
+    ])[] = [
+      [{ max_retries: 'three' }, /^Task t\.add \(taskAnnotations\): maxRetries must be a number/],
+      [{ acks_late: 'yes' }, /\(taskAnnotations\): acksLate must be true or false, not 'yes'/],
+      [{ rate_limit: '10/x' }, /\(taskAnnotations\): rateLimit must be/],
+      [{ on_failure: 'log' }, /^taskAnnotations: onFailure of task t\.add must be a function, not 'log'/],
+    ]
+    for (const [annotation, message] of complaints) {
+      assert.throws(() => optionsOf({ 't.add': annotation }), { message })
+    }
+    assert.equal(optionsOf({ '*': { max_retries: null } }).maxRetries, Number.POSITIVE_INFINITY)
+  })
+
   test('may be objects that are asked [10-052]', () => {
     const annotation = {
       annotate: ({ name, options }: { name: string; options: UserTaskOptions }) =>

@@ -43,11 +43,14 @@ suite('options of a call on the wire', () => {
   })
 
   test('may have Celery’s names from the start, with the same values [3-007 3-020 3-027]', () => {
-    assert.deepEqual(toWireOptions({ time_limit: '2m', MessageGroupId: 'g', retry_policy: { maxRetries: 1 } }), {
-      time_limit: 120,
-      MessageGroupId: 'g',
-      retry_policy: { max_retries: 1 },
-    })
+    assert.deepEqual(
+      toWireOptions({ time_limit: '2m', MessageGroupId: 'g', retry_policy: { maxRetries: 1 } }),
+      {
+        time_limit: 120,
+        MessageGroupId: 'g',
+        retry_policy: { max_retries: 1 },
+      },
+    )
     assert.throws(() => toWireOptions({ soft_time_limit: 'soon' }), /soft_time_limit: 'soon' is no duration/)
   })
 })
