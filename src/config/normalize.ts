@@ -175,9 +175,16 @@ function givenTwice(
 
 function unknownSettings(keys: readonly string[], origin: string): ImproperlyConfigured {
   const complaints = keys.map(
-    (key) => `there is no setting '${key}'${didYouMean(key, namesInTheStyleOf(key))}`,
+    (key) => `there is no setting '${key}'${hint(key) ?? didYouMean(key, namesInTheStyleOf(key))}`,
   )
   return new ImproperlyConfigured(`${origin}: ${complaints.join('; ')}`)
+}
+
+/** Settings of Django projects have a prefix, which Celery is told of: `namespace='CELERY'`. */
+function hint(key: string): string | undefined {
+  const setting = key.startsWith('CELERY_') ? bySnakeCase.get(key.slice(7).toLowerCase()) : undefined
+  if (setting === undefined) return undefined
+  return ` (it is ${setting}; with the prefix it is one for configFromObject(…, { namespace: 'CELERY' }))`
 }
 
 function namesInTheStyleOf(key: string): Iterable<string> {

@@ -1,5 +1,6 @@
 /** Properties for all settings, in both spellings: `conf.taskSerializer`, `conf.task_serializer`. */
 
+import { requireSettingName } from './normalize.ts'
 import type { SettingName, Settings, SnakeCase } from './settings.ts'
 import { settingNames, snakeCase } from './settings.ts'
 
@@ -17,7 +18,18 @@ interface PropertyStore {
   set(name: SettingName, value: unknown): void
 }
 
+/**
+ * Where an assignment arrives that none of the properties takes: a misspelt setting, or one under its old name. It
+ * stands behind the properties, so that names that are right cost nothing.
+ */
+const otherNames: object = new Proxy(Object.create(Object.prototype), {
+  set: (_target, name, value, settings) =>
+    Reflect.set(Object(settings), requireSettingName(String(name), 'conf'), value),
+})
+
 class Accessors {}
+
+Object.setPrototypeOf(Accessors.prototype, otherNames)
 
 for (const name of settingNames) {
   for (const property of new Set([name, snakeCase(name)])) {

@@ -116,11 +116,23 @@ test('an app is made of a name and options', () => {
   assert.throws(() => create('tasks', { nonsense: 'x' }), /no setting 'nonsense'/)
 })
 
-test('a misspelt setting is no new property', () => {
+test('a misspelt setting is no new property [1-216]', () => {
   const app = createTestApp()
+  const assign = (settings: object): unknown => Reflect.apply(Object.assign, undefined, [app.conf, settings])
+  assert.throws(() => assign({ taskSerialiser: 'json' }), {
+    name: 'ImproperlyConfigured',
+    message: `conf: there is no setting 'taskSerialiser' (did you mean "taskSerializer"?)`,
+  })
+  assert.throws(() => assign({ task_serialiser: 'json' }), /\(did you mean "task_serializer"\?\)/)
   assert.throws(
-    () => Reflect.apply(Object.assign, undefined, [app.conf, { taskSerialiser: 'json' }]),
-    /taskSerialiser/,
+    () => assign({ CELERY_BROKER_URL: 'redis://localhost' }),
+    /'CELERY_BROKER_URL' \(it is brokerUrl; .* namespace: 'CELERY'/,
   )
+  assert.throws(
+    () => assign({ taskSerializer: 5 }),
+    /taskSerializer \(task_serializer\) must be a text, not 5/,
+  )
+  assign({ CELERY_TASK_SERIALIZER: 'msgpack' })
+  assert.equal(app.conf.taskSerializer, 'msgpack')
   assert.throws(() => loosely(app, 'configFromObject')(null), /configFromObject takes an object .* not None/)
 })
