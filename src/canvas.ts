@@ -4,12 +4,12 @@ export { Chord, chord } from './canvas/chord.ts'
 export { Chunks } from './canvas/chunks.ts'
 export { chain } from './canvas/compose-chain.ts'
 export { Group, group } from './canvas/group.ts'
+export type { ApplyOptions } from './task/call-arguments.ts'
 export type { ChunksSignature, GroupSignature } from './task/item-calls.ts'
 export { chunks, xmap, xstarmap } from './task/item-calls.ts'
 export type {
   Accepts,
   AnySignature,
-  ApplyOptions,
   ArgsOf,
   HandleOf,
   ResultOf,

@@ -24,6 +24,7 @@ import type { ResultContext, ResultNode } from '../result/ports.ts'
 import type { ResultPromise } from '../result/result-promise.ts'
 import type { Queues } from '../routing/queues.ts'
 import type { Anything } from '../task/bound-arguments.ts'
+import type { ApplyOptions } from '../task/call-arguments.ts'
 import type { UserCallOptions } from '../task/call-options.ts'
 import { toWireOptions } from '../task/call-options.ts'
 import { callTask } from '../task/call-task.ts'
@@ -32,7 +33,7 @@ import { setCurrentHost } from '../task/current-host.ts'
 import type { TaskPublishOptions } from '../task/options.ts'
 import type { EagerOutcome, TaskCall } from '../task/ports.ts'
 import type { TaskRegistry } from '../task/registry.ts'
-import type { AnySignature, ApplyOptions, CanvasHost } from '../task/signature.ts'
+import type { AnySignature, CanvasHost } from '../task/signature.ts'
 import { readCall, Signature } from '../task/signature.ts'
 import type { Task } from '../task/task.ts'
 import { typedTask } from '../task/task.ts'
@@ -234,7 +235,7 @@ export class Celery implements CanvasHost, AsyncDisposable {
     name: string,
     args: readonly unknown[] = [],
     kwargs: Kwargs = {},
-    options: UserCallOptions | Kwargs = {},
+    options: UserCallOptions = {},
   ): ResultPromise<Result> {
     if (this.settings.taskAlwaysEager) this.logger.warn('taskAlwaysEager has no effect on sendTask')
     const task = this.tasks.get(name)

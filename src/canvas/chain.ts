@@ -2,10 +2,10 @@ import type { AsyncResult } from '../result/async-result.ts'
 import { trusted } from '../result/async-result.ts'
 import type { ResultNode } from '../result/ports.ts'
 import { ResultPromise } from '../result/result-promise.ts'
+import type { ApplyOptions } from '../task/call-arguments.ts'
 import type { WireOptions } from '../task/ports.ts'
 import type {
   AnySignature,
-  ApplyOptions,
   CanvasHost,
   FreezeOptions,
   MergedCall,

@@ -5,11 +5,11 @@ import { trusted } from '../result/async-result.ts'
 import { GroupResult } from '../result/group-result.ts'
 import type { ResultNode } from '../result/ports.ts'
 import { ResultPromise } from '../result/result-promise.ts'
+import type { ApplyOptions } from '../task/call-arguments.ts'
 import { callTask } from '../task/call-task.ts'
 import type { WireOptions } from '../task/ports.ts'
 import type {
   AnySignature,
-  ApplyOptions,
   ArgsOf,
   CanvasHost,
   FreezeOptions,

@@ -1,12 +1,12 @@
 import { GroupResult } from '../result/group-result.ts'
 import type { ResultNode } from '../result/ports.ts'
 import { ResultPromise } from '../result/result-promise.ts'
+import type { ApplyOptions } from '../task/call-arguments.ts'
 import { currentHost } from '../task/current-host.ts'
 import { currentWorkerTask } from '../task/current-task.ts'
 import type { WireOptions } from '../task/ports.ts'
 import type {
   AnySignature,
-  ApplyOptions,
   ArgsOf,
   CanvasHost,
   FreezeOptions,

@@ -111,5 +111,5 @@ export interface SpecialValues {
   readonly taskAnnotations: AnnotationsValue | readonly AnnotationsValue[]
   readonly taskPublishRetryPolicy: RetryPolicyValue
   readonly taskQueues: readonly QueueValue[] | Readonly<Record<string, Readonly<Record<string, unknown>>>>
-  readonly taskRoutes: RouterValue | readonly RouterValue[]
+  readonly taskRoutes: Exclude<RouterValue, readonly RoutePair[]> | readonly RouterValue[]
 }

@@ -7,6 +7,7 @@ import type { ResultPromise } from '../result/result-promise.ts'
 import { isPlainObject } from '../util/is-record.ts'
 import { repr } from '../util/repr.ts'
 import { uuid } from '../util/uuid.ts'
+import type { ApplyArguments, ApplyOptions } from './call-arguments.ts'
 import type { UserCallOptions } from './call-options.ts'
 import { NO_OPTIONS, toWireOptions } from './call-options.ts'
 import { applyTask, callTask } from './call-task.ts'
@@ -42,22 +43,6 @@ export type AnySignature = Signature<never, unknown, ResultNode>
 
 /** One to which a value can be handed as first argument. */
 export type Accepts<T> = Signature<[T], unknown, ResultNode>
-
-/** Options of `applyAsync`, with arguments. */
-export interface ApplyOptions extends UserCallOptions {
-  /** Named arguments, merged over the bound ones. */
-  readonly kwargs?: Kwargs
-}
-
-/** The ways to call `applyAsync`: a list of arguments, options, or both. */
-export type ApplyArguments<Args extends readonly unknown[]> =
-  | (readonly [] extends Args
-      ? [args?: Args, options?: ApplyOptions]
-      : [] extends Args
-        ? [args?: Args, options?: ApplyOptions]
-        : [args: Args, options?: ApplyOptions])
-  | [options: ApplyOptions & { readonly args?: Args }]
-  | [options: ApplyOptions & { readonly kwargs: Kwargs }]
 
 type Kwargs = Readonly<Record<string, unknown>>
 

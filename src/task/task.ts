@@ -5,6 +5,7 @@ import type { ResultPromise } from '../result/result-promise.ts'
 import type { Parameters } from './arguments.ts'
 import { bindArguments, checkArguments, readParameters, validateInput } from './arguments.ts'
 import type { Anything, Bindable, Missing } from './bound-arguments.ts'
+import type { ApplyOptions, CallArguments } from './call-arguments.ts'
 import { NO_OPTIONS } from './call-options.ts'
 import { applyTask, callTask } from './call-task.ts'
 import { TaskSelf } from './context.ts'
@@ -17,7 +18,7 @@ import type { TaskRequest } from './request.ts'
 import { createTaskRequest } from './request.ts'
 import type { ResolvedTask } from './resolve-task.ts'
 import { resolveTask } from './resolve-task.ts'
-import type { ApplyArguments, ApplyOptions, CanvasHost } from './signature.ts'
+import type { CanvasHost } from './signature.ts'
 import { readCall, Signature } from './signature.ts'
 
 /** What a task is made of. */
@@ -127,13 +128,13 @@ export class TaskDefinition<Args extends readonly unknown[] = readonly unknown[]
    * Sends a call with options: `applyAsync([4, 4], { queue: 'hipri', countdown: 10 })` or
    * `applyAsync({ args: [4, 4], queue: 'hipri' })`. Celery: `apply_async`.
    */
-  applyAsync(...call: ApplyArguments<Args>): ResultPromise<Awaited<Output>> {
+  applyAsync(...call: CallArguments<Args>): ResultPromise<Awaited<Output>> {
     const { args, kwargs = NO_KWARGS, options } = readCall(call)
     return callTask(this.host, { name: this.name, task: this }, args, kwargs, options)
   }
 
   /** Runs a call here and now, without a broker. Celery: `apply`. */
-  apply(...call: ApplyArguments<Args>): Promise<EagerResult<Awaited<Output>>> {
+  apply(...call: CallArguments<Args>): Promise<EagerResult<Awaited<Output>>> {
     const { args, kwargs = NO_KWARGS, options } = readCall(call)
     return applyTask(this.host, this, args, kwargs, options)
   }

@@ -71,6 +71,13 @@ async function calls(urls: readonly string[]): Promise<void> {
   add.s(4).delay()
   // @ts-expect-error there is no such option
   add.applyAsync([4, 4], { que: 'hipri' })
+  // @ts-expect-error the arguments are missing
+  add.applyAsync({ queue: 'hipri' })
+  add.s(4, 4).applyAsync({ queue: 'hipri' })
+  optional.s(1).applyAsync({ queue: 'hipri' })
+  app.sendTask('py.add', [4, 4], {}, { queue: 'py', properties: { MessageGroupId: 'a' } })
+  // @ts-expect-error there is no such option
+  app.sendTask('py.add', [4, 4], {}, { que: 'py' })
 }
 
 /** Compiled, never run: it would be refused. */
