@@ -236,7 +236,8 @@ export class AsyncResult<T = unknown> implements ResultLeaf {
   async *collect(
     options: GetOptions & { readonly intermediate?: boolean } = {},
   ): AsyncGenerator<readonly [node: ResultNode, value: unknown]> {
-    for await (const [, node] of this.iterdeps(options)) yield [node, await node.get(options)]
+    const { intermediate = false, ...waiting } = options
+    for await (const [, node] of this.iterdeps({ intermediate })) yield [node, await node.get(waiting)]
   }
 
   /** The value of the last result that `collect` gives. */

@@ -1,5 +1,6 @@
 import type { AsyncResult } from './async-result.ts'
 import { trusted } from './async-result.ts'
+import { checkGetOptions } from './get-options.ts'
 import type { GetOptions, ResultNode } from './ports.ts'
 
 /** What a promise of JavaScript calls the reason of a failure, so that `catch((error: Error) => …)` is taken as there. */
@@ -32,11 +33,12 @@ export class ResultPromise<T, R extends ResultNode = AsyncResult<T>> implements 
   /** Asks the backend to tell while the message is still on its way: a trip less to wait for. */
   async #followWhileSending(early: R, options: GetOptions): Promise<unknown> {
     const notSent = new AbortController()
+    this.#promise.catch((error: unknown) => notSent.abort(error))
+    // As they were given: a copy is always an object.
+    checkGetOptions(options)
     const given = options.signal
     const signal = given === undefined ? notSent.signal : AbortSignal.any([given, notSent.signal])
-    const value = early.get({ ...options, signal })
-    this.#promise.catch((error: unknown) => notSent.abort(error))
-    return value
+    return early.get({ ...options, signal })
   }
 
   // biome-ignore lint/suspicious/noThenProperty: it is a promise, and says so

@@ -6,16 +6,18 @@ import { PROPAGATE_STATES, READY_STATES } from '../protocol/states.ts'
 import { waitOrAbort } from '../util/abort.ts'
 import { Deferred } from '../util/deferred.ts'
 import { toMilliseconds } from '../util/duration.ts'
+import { checkGetOptions } from './get-options.ts'
 import type { GetOptions, ResultContext, ResultLeaf, ResultNode } from './ports.ts'
 
 const DEFAULT_INTERVAL = 500
 
 /**
  * Refuses to wait where waiting can block for ever.
- * @throws TaskError inside a task. Celery: `assert_will_not_block`.
+ * @throws TaskError inside a task (Celery: `assert_will_not_block`); see `checkGetOptions`.
  */
-export function assertMayWait(context: ResultContext, options: GetOptions | undefined): void {
-  if (options?.disableSyncSubtasks === false || !context.joinDenied()) return
+export function assertMayWait(context: ResultContext, options: GetOptions): void {
+  checkGetOptions(options)
+  if (options.disableSyncSubtasks === false || !context.joinDenied()) return
   throw new TaskError(
     'Never wait for a result inside a task: tasks that wait for tasks can block each other for ever. ' +
       'Use a chain, a group or a chord; or allowJoinResult(), if you know that it cannot happen',

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sharedTask } from '../../../src/app/shared-task.ts'
+import { group } from '../../../src/canvas/group.ts'
 import { TaskBase } from '../../../src/task/task-base.ts'
 import { createTestApp } from './test-app.ts'
 
@@ -99,6 +100,23 @@ test('calls are refused that cannot be meant like that', async () => {
   await assert.rejects(async () => sendTask(undefined), /by its name, a text, not None/)
   await assert.rejects(async () => sendTask('t.x', [], [1]), /t\.x: kwargs must be an object, not a list/)
   await assert.rejects(async () => sendTask('t.x', [], {}, { taskId: 5 }), /taskId must be a text, not 5/)
+})
+
+test('nobody waits for ever because of a time limit that was not understood [4-003]', async () => {
+  const app = createTestApp()
+  const task = app.task('t.x', body)
+  const ways: readonly (readonly [way: string, target: object])[] = [
+    ['of a call that is being sent', task.delay(1)],
+    ['of a call that was sent', await task.delay(1)],
+    ['of an id', app.AsyncResult('a')],
+    ['of a group', await group([task.s(1), task.s(2)]).delay()],
+  ]
+  for (const [way, target] of ways) {
+    const get = loosely(target, 'get')
+    await assert.rejects(async () => await get(10), /^TypeError: get\(\) takes an object .* not 10/, way)
+    await assert.rejects(async () => await get({ timeot: 1 }), /'timeot' \(did you mean "timeout"\?\)/, way)
+    await assert.rejects(async () => await get({ on_message: body }), /\(did you mean "onMessage"\?\)/, way)
+  }
 })
 
 test('an app is made of a name and options', () => {

@@ -253,7 +253,8 @@ suite('the tree of results', () => {
     await put('c', 'SUCCESS', 3)
     const result = new AsyncResult('root', context)
     const values: unknown[] = []
-    for await (const [node, value] of result.collect()) values.push([node.id, value])
+    for await (const [node, value] of result.collect({ intermediate: true, timeout: 5 }))
+      values.push([node.id, value])
     assert.deepEqual(values, [
       ['root', 0],
       ['a', 1],
