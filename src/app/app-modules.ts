@@ -1,6 +1,7 @@
 /** The modules of an app: those that hold its tasks, imported once, when a worker starts. Celery: its loader. */
 import type { Settings } from '../config/settings.ts'
 import type { SerializerRegistry } from '../messaging/serialization/registry.ts'
+import { repr } from '../util/repr.ts'
 import type { AppSignals } from './app-signals.ts'
 import type { Discovery } from './module-loader.ts'
 import { discover, importModule } from './module-loader.ts'
@@ -26,6 +27,9 @@ export class AppModules {
 
   /** @param relatedName module of each package; null: the package itself; default `tasks`. */
   autodiscover(packages: Discovery['packages'], relatedName: string | null = 'tasks'): void {
+    if (!Array.isArray(packages) && typeof packages !== 'function') {
+      throw new TypeError(`autodiscoverTasks takes a list of packages (['proj']), not ${repr(packages)}`)
+    }
     this.#discoveries.push({ packages, relatedName })
   }
 

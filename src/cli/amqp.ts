@@ -2,11 +2,12 @@
 
 import { createInterface } from 'node:readline'
 import { Command } from 'commander'
+import { didYouMean } from '../util/text.ts'
 import { AmqpSession } from './amqp/amqp-session.ts'
 import type { AmqpVerb } from './amqp/amqp-verbs.ts'
 import { AMQP_VERBS, usageOf } from './amqp/amqp-verbs.ts'
 import type { CliContext } from './cli-context.ts'
-import { EXIT } from './exit-code.ts'
+import { CliError, EXIT } from './exit-code.ts'
 import { environmentNote } from './options.ts'
 
 /** Declares the command. */
@@ -15,7 +16,13 @@ export function amqpCommand(contextOf: (command: Command) => CliContext): Comman
     .description(
       'Command the broker by hand, in words of AMQP. Without a command it reads them from standard input.',
     )
-    .action(async (_options: object, self: Command) => await readCommands(contextOf(self)))
+    .usage('[options] [command]')
+    .argument('[command...]')
+    .action(async (words: readonly string[], _options: object, self: Command) => {
+      const [word] = words
+      if (word !== undefined) throw unknownCommand(word)
+      await readCommands(contextOf(self))
+    })
   for (const verb of AMQP_VERBS) command.addCommand(verbCommand(verb, contextOf))
   command.addHelpText(
     'after',
@@ -31,6 +38,13 @@ Examples:
 ${environmentNote(command)}`,
   )
   return command
+}
+
+function unknownCommand(word: string): CliError {
+  const names = AMQP_VERBS.map(({ name }) => name)
+  return new CliError(`amqp: there is no command '${word}'${didYouMean(word, names)}: ${names.join(', ')}`, {
+    exitCode: EXIT.usage,
+  })
 }
 
 function verbCommand(verb: AmqpVerb, contextOf: (command: Command) => CliContext): Command {

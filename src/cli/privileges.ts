@@ -15,12 +15,12 @@ export interface Privileges {
  * Makes the process one of another user and group, in all respects: the groups it had are given up, too. Celery:
  * `maybe_drop_privileges`.
  *
- * @throws CliError when it may not, or there is no such user or group.
+ * @throws CliError when it may not, there is no such user or group, or the mask is none.
  */
 export function dropPrivileges({ uid, gid, umask }: Privileges): void {
+  if (umask != null) setUmask(umask)
+  if (uid == null && gid == null) return
   try {
-    if (umask != null) process.umask(umask)
-    if (uid == null && gid == null) return
     const group = gid == null ? primaryGroup(uid) : idOf(gid)
     if (process.getuid?.() === 0) process.setgroups?.([group])
     process.setgid?.(group)
@@ -34,6 +34,14 @@ export function dropPrivileges({ uid, gid, umask }: Privileges): void {
   }
   if (uid != null && process.getuid?.() !== 0 && canBecomeRoot()) {
     throw new CliError(`The process became user ${uid}, but it could become root again; it doesn't go on`)
+  }
+}
+
+function setUmask(umask: string | number): void {
+  try {
+    process.umask(umask)
+  } catch (cause) {
+    throw new CliError(`The umask must be an octal number such as 022, not ${umask}`, { cause })
   }
 }
 

@@ -69,6 +69,11 @@ test('what a task is made of is looked at where it is declared', () => {
     () => task('t.x', { onFailure: 'x' }, body),
     /Task t\.x: onFailure must be a function, not 'x'/,
   )
+  // A text would be taken for a list of packages of one letter each.
+  assert.throws(
+    () => loosely(app, 'autodiscoverTasks')('proj'),
+    /autodiscoverTasks takes a list of packages \(\['proj'\]\), not 'proj'/,
+  )
   const registerTask = loosely(app, 'registerTask')
   assert.throws(() => registerTask(), /registerTask takes an instance of a class .* not None/)
   assert.throws(() => registerTask(TaskBase), /registerTask takes an instance of a class/)

@@ -15,6 +15,10 @@ test('root does not accept pickled messages, unless it is forced to [6-094, 6-06
 })
 
 test('a user that is not there cannot be become', () => {
+  assert.throws(() => dropPrivileges({ umask: '9' }), {
+    name: 'CliError',
+    message: 'The umask must be an octal number such as 022, not 9',
+  })
   assert.throws(
     () => dropPrivileges({ uid: 'nobody-of-that-name' }),
     /Cannot become user nobody-of-that-name/,

@@ -54,6 +54,12 @@ test('an unknown command is named, with what may have been meant [6-017]', async
   assert.match(errors(), /There is no command 'wroker' \(did you mean "worker"\?\)/)
 })
 
+test('so is an unknown word of amqp, before anything is connected [6-041]', async () => {
+  const { code, errors } = await run(['amqp', 'queue.declar', 'celery'])
+  assert.equal(code, 2)
+  assert.match(errors(), /^amqp: there is no command 'queue\.declar' \(did you mean "queue\.declare"\?\)/)
+})
+
 test('a global option behind the command is explained [6-014, 12-037]', async () => {
   for (const words of [['-A', 'tasks'], ['--app=tasks'], ['--broker', 'redis://']]) {
     const { code, errors } = await run(['worker', ...words])
