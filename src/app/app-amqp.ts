@@ -1,5 +1,6 @@
 /** The messaging side of an app: its broker, its queues, and the way of its calls there. Celery: `app.amqp`. */
 import type { Settings } from '../config/settings.ts'
+import { ChannelError } from '../errors.ts'
 import { Broadcast } from '../messaging/broadcast.ts'
 import type { Exchange, Queue } from '../messaging/entity.ts'
 import {
@@ -102,24 +103,35 @@ export class AppAmqp {
     }
   }
 
-  /** Empties queues (default: all that are consumed); settles with the number of messages removed. */
+  /**
+   * Empties queues (default: all that are consumed); settles with the number of messages removed. They are taken as they
+   * are, however they were declared; one that is not there is empty, and is not made.
+   */
   async purge(names: readonly string[] = []): Promise<number> {
     const queues = names.length === 0 ? this.queues.consumeFrom : names.map((name) => this.queues.get(name))
-    const channel = await this.broker.openChannelSoon()
-    try {
-      let removed = 0
-      for (const queue of queues) {
-        await queue.declare(channel)
-        removed += await channel.purge(queue.name)
+    let removed = 0
+    for (const { name } of queues) {
+      // A channel each: that a queue is missing costs the channel.
+      const channel = await this.broker.openChannelSoon()
+      try {
+        removed += await channel.purge(name)
+      } catch (error) {
+        if (!isMissingQueue(error)) throw error
+      } finally {
+        await channel.close()
       }
-      return removed
-    } finally {
-      await channel.close()
     }
+    return removed
   }
 
   /** Waits for what is being published, then disconnects. It may be used again afterwards. */
   close(): Promise<void> {
     return this.broker.close()
   }
+}
+
+/** What RabbitMQ says of a queue that is not there. */
+function isMissingQueue(error: unknown): boolean {
+  const cause = error instanceof ChannelError ? error.cause : undefined
+  return cause instanceof Error && 'code' in cause && cause.code === 404
 }

@@ -6,9 +6,11 @@ import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { connect } from 'amqplib'
 import { runProgram } from '../../src/cli/program.ts'
 import { Celery } from '../../src/index.ts'
 import { silentLogger } from '../../src/util/logger.ts'
+import { eventually } from '../support/eventually.ts'
 import { freePort } from '../support/free-port.ts'
 import { needs } from '../support/require-server.ts'
 import { sharedRabbitmq } from '../support/servers/rabbitmq.ts'
@@ -98,6 +100,29 @@ test('amqp reads its commands from a pipe; a message is acknowledged in the sess
   assert.match(output, /^basic\.ack <delivery_tag> +Acknowledge/m)
   assert.doesNotMatch(output, /deleted/)
   assert.equal(code, 1)
+})
+
+test('purge takes queues as they are, and makes none [6-032 10-037]', {
+  skip: needs('rabbitmq-server').skip,
+}, async (t) => {
+  const { url } = await (await sharedRabbitmq()).newVhost(t)
+  // Whoever declared it said more of it than the app knows.
+  const connection = await connect(url)
+  try {
+    const channel = await connection.createChannel()
+    await channel.assertQueue('images', { durable: true, maxPriority: 5 })
+    channel.sendToQueue('images', Buffer.from('a'))
+    await eventually(async () => assert.equal((await channel.checkQueue('images')).messageCount, 1))
+    assert.deepEqual(await celery(url, ['purge', '-f', '-Q', 'images,imagse']), {
+      code: 0,
+      output: 'images: 1 message\nPurged 1 message from 2 known task queues.\n',
+    })
+    const missing = await connection.createChannel()
+    missing.once('error', () => undefined)
+    await assert.rejects(missing.checkQueue('imagse'), /NOT_FOUND/)
+  } finally {
+    await connection.close()
+  }
 })
 
 test('bindings of the queues of the app are listed [6-034]', {
