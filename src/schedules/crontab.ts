@@ -1,5 +1,6 @@
 /** At given times of day, week, month and year. Celery: `celery.schedules.crontab`. */
 import { isDeepStrictEqual } from 'node:util'
+import { isRecord } from '../util/is-record.ts'
 import { repr } from '../util/repr.ts'
 import { type Timezone, timezone } from '../util/timezone.ts'
 import type { CronField } from './cron-field.ts'
@@ -41,6 +42,13 @@ export class Crontab implements Schedule {
    *   TypeError for values that are none.
    */
   constructor(fields: CrontabFields = {}) {
+    // Python's `crontab(0, 7)` would have no field at all, and run every minute.
+    const named: unknown = fields
+    if (!isRecord(named)) {
+      throw new TypeError(
+        `crontab takes its fields by name, crontab({ hour: 7, minute: 30 }); a line is for crontab.fromString; not ${repr(named)}`,
+      )
+    }
     const { nowfun, ...given } = fields
     const stranger = Object.keys(given).find((name) => !(name in CRON_UNITS))
     if (stranger !== undefined) {

@@ -112,7 +112,7 @@ function sort(found: Found, task: string): TaskAnnotations {
     const name = camelCase(key)
     if (name.startsWith('@')) wrappers.set(...wrapper(name.slice(1), value, task))
     else if (isHandlerName(name)) handlers[name] = handler(name, value, task)
-    else if (isTaskOption(name)) options[name] = value
+    else if (isTaskOption(name)) options[name] = name === 'retryKwargs' ? inCamelCase(value) : value
     else attributes[key] = value
   }
   checkTaskOptions(`${task} (taskAnnotations)`, options)
@@ -146,6 +146,11 @@ function wrapper(name: string, value: unknown, task: string): [string, Wrapper] 
       throw new ImproperlyConfigured(`taskAnnotations: '@${name}' of task ${task} returned no function`)
     },
   ]
+}
+
+function inCamelCase(options: unknown): unknown {
+  if (!isPlainObject(options)) return options
+  return Object.fromEntries(Object.entries(options).map(([key, value]) => [camelCase(key), value]))
 }
 
 function camelCase(key: string): string {

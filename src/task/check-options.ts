@@ -6,6 +6,7 @@ import { parseRate } from '../util/rate.ts'
 import { repr } from '../util/repr.ts'
 import { didYouMean } from '../util/text.ts'
 import { isTaskOption, TASK_OPTIONS, type TaskOptionKind } from './option-names.ts'
+import type { UserTaskOptions } from './options.ts'
 
 interface Kind {
   readonly fits: (value: unknown) => boolean
@@ -20,8 +21,18 @@ const KINDS: Readonly<Partial<Record<TaskOptionKind, Kind>>> = {
   texts: { fits: isStringArray, name: "a list of texts (['x', 'y'])" },
   classes: { fits: isListOfClasses, name: 'a list of classes of errors ([TypeError])' },
   object: { fits: isRecord, name: 'an object' },
+  backoff: {
+    fits: (value) => typeof value === 'boolean' || (typeof value === 'number' && value >= 0),
+    name: 'true, false or a number of seconds',
+  },
   function: { fits: (value) => typeof value === 'function', name: 'a function' },
   schema: { fits: isSchema, name: 'a Standard Schema of the list of arguments (z.tuple([…]))' },
+}
+
+/** What `retryKwargs` may hold. */
+const RETRY_OPTIONS: Readonly<Record<keyof NonNullable<UserTaskOptions['retryKwargs']>, TaskOptionKind>> = {
+  maxRetries: 'number',
+  countdown: 'duration',
 }
 
 /**
@@ -31,15 +42,32 @@ const KINDS: Readonly<Partial<Record<TaskOptionKind, Kind>>> = {
 export function checkTaskOptions(task: string, options: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of Object.entries(options)) {
     if (!isTaskOption(name)) {
-      const camelCase = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
-      const meant = didYouMean(camelCase, Object.keys(TASK_OPTIONS))
+      const meant = meantBy(name, TASK_OPTIONS)
       throw new ImproperlyConfigured(
         `Task ${task}: there is no option '${name}'${meant}; what is yours belongs into attributes`,
       )
     }
     if (value === undefined || value === null) continue
     checkKind(`Task ${task}: ${name}`, TASK_OPTIONS[name], value)
+    if (name === 'retryKwargs' && isRecord(value)) checkRetryOptions(`Task ${task}: retryKwargs`, value)
   }
+}
+
+function checkRetryOptions(place: string, options: Readonly<Record<string, unknown>>): void {
+  const kinds: ReadonlyMap<string, TaskOptionKind> = new Map(Object.entries(RETRY_OPTIONS))
+  for (const [name, value] of Object.entries(options)) {
+    const kind = kinds.get(name)
+    if (kind === undefined) {
+      throw new ImproperlyConfigured(`${place}: there is no option '${name}'${meantBy(name, RETRY_OPTIONS)}`)
+    }
+    if (value !== undefined && value !== null) checkKind(`${place}: ${name}`, kind, value)
+  }
+}
+
+/** Names in Celery's spelling are near those in ours. */
+function meantBy(name: string, known: object): string {
+  const camelCase = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+  return didYouMean(camelCase, Object.keys(known))
 }
 
 function checkKind(place: string, kind: TaskOptionKind, value: unknown): void {

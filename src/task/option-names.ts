@@ -23,6 +23,7 @@ export type TaskOptionKind =
   | 'texts'
   | 'classes'
   | 'object'
+  | 'backoff'
   | 'function'
   | 'schema'
   | 'anything'
@@ -55,7 +56,7 @@ export const TASK_OPTIONS: Readonly<Record<keyof UserTaskOptions, TaskOptionKind
   rateLimit: 'rate',
   rejectOnWorkerLost: 'flag',
   resultreprMaxsize: 'number',
-  retryBackoff: 'anything',
+  retryBackoff: 'backoff',
   retryBackoffMax: 'duration',
   retryJitter: 'flag',
   retryKwargs: 'object',

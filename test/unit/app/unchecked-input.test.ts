@@ -36,6 +36,9 @@ test('a task is not declared with options that do not exist or are of another ki
     [{ timeLimit: true }, /^Task t\.x: timeLimit must not be True/],
     [{ shadowName: 'x' }, /shadowName must be a function/],
     [{ retryKwargs: [] }, /retryKwargs must be an object/],
+    [{ retryKwargs: { max_retries: 5 } }, /^Task t\.x: retryKwargs: .* \(did you mean "maxRetries"\?\)/],
+    [{ retryKwargs: { countdown: 'soon' } }, /^Task t\.x: retryKwargs: countdown: 'soon' is no duration/],
+    [{ retryBackoff: 'fast' }, /retryBackoff must be true, false or a number of seconds, not 'fast'/],
     [{ serializer: 5 }, /serializer must be a text, not 5/],
   ]
   for (const [options, message] of complaints) assert.throws(() => task('t.x', options, body), { message })

@@ -114,6 +114,16 @@ suite('where clocks are set', () => {
 })
 
 suite('crontab', () => {
+  test('written as in Python it is refused, and does not run every minute [8-003]', () => {
+    const make =
+      (...args: readonly unknown[]) =>
+      (): unknown =>
+        Reflect.apply(crontab, undefined, args)
+    assert.throws(make(0, 7), /^TypeError: crontab takes its fields by name, crontab\(\{ hour: 7, .* not 0$/)
+    assert.throws(make('0 7 * * *'), /crontab takes its fields by name.* a line is for crontab\.fromString/)
+    assert.throws(make({ day_of_week: 1 }), /there is no field 'day_of_week': minute, hour,/)
+  })
+
   test('a run that was missed at the end of an hour is made up for, even on another day [8-050]', () => {
     const cron = crontab({ hour: 10 })
     const state = cron.isDue(new Date('2026-01-01T10:58:00Z'), new Date('2026-01-02T09:00:00Z'))

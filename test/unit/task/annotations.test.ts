@@ -42,6 +42,7 @@ suite('task annotations', () => {
       assert.throws(() => optionsOf({ 't.add': annotation }), { message })
     }
     assert.equal(optionsOf({ '*': { max_retries: null } }).maxRetries, Number.POSITIVE_INFINITY)
+    assert.equal(optionsOf({ '*': { retry_kwargs: { max_retries: 7 } } }).retryKwargs.maxRetries, 7)
   })
 
   test('may be objects that are asked [10-052]', () => {
