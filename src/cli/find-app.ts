@@ -1,4 +1,5 @@
 /** The app that a command is about, and what people are told when there is none. */
+import { existsSync } from 'node:fs'
 import path from 'node:path'
 import type { FoundApp } from '../app/find-app.ts'
 import { describeFailure, lookUpApp } from '../app/find-app.ts'
@@ -18,6 +19,19 @@ const REMEDIES = {
   'no-app': "Export one: export const app = new Celery('…')",
 } as const
 
+const IN_PYTHON =
+  "is an app for Python's celery. To watch and command its workers from here the broker is enough:\n" +
+  '  celery -b redis://localhost inspect active'
+
+/** The file of Python that its celery would take for the app. */
+function pythonFile(module: string, cwd: string): string | undefined {
+  const stem = module.replace(/\.py$/, '')
+  const name = /^\w+(?:\.\w+)*$/.test(stem) ? stem.replaceAll('.', '/') : stem
+  return [`${name}.py`, `${name}/celery.py`, `${name}/__init__.py`].find((file) =>
+    existsSync(path.resolve(cwd, file)),
+  )
+}
+
 /**
  * The app that `-A` names (see `app/find-app.ts`); without a name the default app.
  * @throws CliError, with exit code 2, when there is none.
@@ -30,8 +44,9 @@ export async function findApp(
   const lookup = await lookUpApp(reference, cwd)
   if ('app' in lookup) return lookup
   if (lookup.kind !== 'broken-module') {
-    const text = `${HEAD}\n${describeFailure(lookup)}.\n${REMEDIES[lookup.kind]}`
-    throw new CliError(text, { exitCode: EXIT.usage })
+    const python = lookup.kind === 'no-module' ? pythonFile(lookup.module, lookup.cwd) : undefined
+    const remedy = python === undefined ? REMEDIES[lookup.kind] : `${python} ${IN_PYTHON}`
+    throw new CliError(`${HEAD}\n${describeFailure(lookup)}.\n${remedy}`, { exitCode: EXIT.usage })
   }
   const { module, error } = lookup
   throw new CliError(
@@ -74,5 +89,7 @@ function remedyOf(error: Error): string | undefined {
       'NODE_OPTIONS=--experimental-transform-types, or the app compiled to JavaScript: celery -A dist/tasks.js worker'
     )
   }
-  return undefined
+  return 'code' in error && error.code === 'ERR_UNKNOWN_FILE_EXTENSION' && error.message.includes('".py"')
+    ? `It ${IN_PYTHON}`
+    : undefined
 }

@@ -1,6 +1,6 @@
 /** The program `celery`: global options, commands, and what becomes of errors. */
 
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, type Option } from 'commander'
 import type { FoundApp } from '../app/find-app.ts'
 import { CeleryError } from '../errors.ts'
 import { didYouMean } from '../util/text.ts'
@@ -226,14 +226,22 @@ function name(error: unknown): string {
   return error instanceof CeleryError ? `${error.name}: ` : ''
 }
 
-/** A global option behind the command is the mistake of everybody who knew Celery 4. */
+/** A global option behind the command is the mistake of everybody who knew Celery 4; the other way round happens, too. */
 function misplacedOption(error: CommanderError, program: Command, command: Command | undefined): string {
   const [, flag] = /unknown option '([^'=]+)/.exec(error.message) ?? []
-  const option = program.options.find(({ short, long }) => flag === short || flag === long)
-  if (flag === undefined || option === undefined || command === undefined) return ''
-  const value = option.required ? ' …' : ''
+  if (flag === undefined || command === undefined) return ''
+  const named = ({ short, long }: Option): boolean => flag === short || flag === long
+  const global = program.options.find(named)
+  if (global !== undefined) {
+    return (
+      `${flag} is an option of the program and stands before the command (since Celery 5.0):\n` +
+      `  celery ${flag}${global.required ? ' …' : ''} ${command.name()} …\n`
+    )
+  }
+  const own = command.options.find(named)
+  if (own === undefined) return ''
   return (
-    `${flag} is an option of the program and stands before the command (since Celery 5.0):\n` +
-    `  celery ${flag}${value} ${command.name()} …\n`
+    `${flag} is an option of ${command.name()} and stands behind it:\n` +
+    `  celery … ${command.name()} ${flag}${own.required ? ' …' : ''}\n`
   )
 }

@@ -65,7 +65,8 @@ export async function readRemoteCall(
   const { app } = await context.loadApp()
   await app.loadModules()
   const { remoteCommands } = await import('../worker/commands/command-registry.ts')
-  const commands = remoteCommands().filter((command) => command.kind === kind && command.visible)
+  const visible = remoteCommands().filter((command) => command.visible)
+  const commands = visible.filter((command) => command.kind === kind)
   if (list) {
     context.echo(listing(kind, commands))
     return undefined
@@ -77,7 +78,8 @@ export async function readRemoteCall(
   }
   const command = commands.find((each) => each.name === name)
   if (command === undefined) {
-    const hint = didYouMean(name, names)
+    const other = visible.find((each) => each.name === name)?.kind
+    const hint = other === undefined ? didYouMean(name, names) : ` (did you mean "celery ${other} ${name}"?)`
     throw usage(`Command ${name} not recognized${hint}. Available ${kind} commands: ${names.join(', ')}`)
   }
   return { app, command, args: compileArguments(command, texts) }

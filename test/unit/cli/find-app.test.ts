@@ -132,7 +132,7 @@ test('where it was found is said in a way that child processes understand', asyn
 })
 
 test('a module that is not there [6-015]', async (t) => {
-  const { complaint, folder } = finderIn(t, { 'empty/readme.txt': '' })
+  const { complaint, folder } = finderIn(t, { 'empty/readme.txt': '', 'py.py': '', 'pkg/celery.py': '' })
   mkdirSync(join(folder, 'nothing'))
   const absent = await complaint('absent')
   assert.match(absent, /There is no module absent: looked for absent\.ts, .* from /)
@@ -141,6 +141,9 @@ test('a module that is not there [6-015]', async (t) => {
     await complaint('nothing'),
     /There is no module nothing: the folder .*nothing has no module index, celery, app, tasks/,
   )
+  for (const name of ['py', 'py.py', 'pkg', 'pkg.celery']) {
+    assert.match(await complaint(name), /\n(?:\S+\.py|It) is an app for Python's celery\. .*\n {2}celery -b /)
+  }
   assert.match(await complaint('./etc'), /There is no module \.\/etc: looked for/)
 })
 

@@ -73,6 +73,12 @@ test('a global option behind the command is explained [6-014, 12-037]', async ()
   assert.doesNotMatch(errors(), /before the command/)
 })
 
+test('so is an option of a command in front of it [6-014]', async () => {
+  const { code, errors } = await run(['-A', 'tasks', '-l', 'INFO', 'worker'])
+  assert.equal(code, 2)
+  assert.match(errors(), /unknown option '-l'\n-l is an option of worker .*:\n {2}celery … worker -l …\n/)
+})
+
 test('an app that cannot be loaded ends the command with 2 and without a stack [6-015, 6-017]', async () => {
   const { code, errors } = await run(['-A', '/nowhere/at/all', 'report'])
   assert.equal(code, 2)

@@ -132,7 +132,7 @@ suite('celery inspect and control', () => {
     const complaints: Readonly<Record<string, RegExp>> = {
       inspect: /^Error: Missing argument 'COMMAND'/,
       'inspect pingg': /^Error: Command pingg not recognized.*"ping".*Available inspect commands: active, /,
-      'inspect shutdown': /not recognized/,
+      'inspect shutdown': /not recognized \(did you mean "celery control shutdown"\?\)/,
       'control rate_limit t.add': /takes arguments: <task_name> <rate_limit/,
       'control rate_limit t.add 1/s more': /takes arguments: <task_name> <rate_limit/,
       'control shutdown now': /^Error: Command 'shutdown' takes no arguments/,
