@@ -84,19 +84,27 @@ type Kwargs = Readonly<Record<string, unknown>>
 export class Celery implements CanvasHost, AsyncDisposable {
   /** The name that tasks get which have none of their own: `new Celery('tasks')` → `tasks.add`. */
   readonly main: string | undefined
+  /** Its settings, to be read and changed. Celery: `app.conf`. */
   readonly conf: Configuration
+  /** Writes its lines; see `log` for where they go. */
   readonly logger: Logger
+  /** The source of time. */
   readonly clock: Clock
   /** Orders the messages of remote control and events. Celery: `app.clock` (ours is the source of time). */
   readonly logicalClock: LamportClock = new LamportClock()
+  /** What happens to tasks, workers and beat, to be listened to. Celery: `celery.signals`, for all apps. */
   readonly signals: AppSignals
   /** Steps that start and stop with every worker of the app. Celery: `app.steps`. */
   readonly steps: AppSteps = createAppSteps()
   /** Options that it adds to the command line. Celery: `app.user_options`. */
   readonly userOptions: UserOptions = createUserOptions()
+  /** How bodies are written; more can be registered. kombu: `kombu.serialization`. */
   readonly serializers: SerializerRegistry = createSerializerRegistry()
+  /** How bodies are compressed; more can be registered. kombu: `kombu.compression`. */
   readonly compressions: CompressionRegistry = new CompressionRegistry()
+  /** Classes of errors that survive the way through a backend; see `registerErrorClass`. */
   readonly errorClasses: ErrorClasses = new ErrorClasses()
+  /** Id of this process as a client: where replies to it go. Celery: `app.oid`. */
   readonly oid: string = uuid()
   readonly #options: AppOptions
   readonly #tasks: AppTasks
@@ -219,6 +227,7 @@ export class Celery implements CanvasHost, AsyncDisposable {
     return `${this.main ?? 'tasks'}.${functionName}`
   }
 
+  /** The tasks that are declared here, by name. Celery: `app.tasks`. */
   get tasks(): TaskRegistry<Task> {
     return this.#tasks.registry
   }

@@ -46,8 +46,11 @@ export type TaskSettings = Pick<
 
 /** Options that become options of every call of the task. */
 export interface TaskPublishOptions {
+  /** Name of the queue. Default: what `taskRoutes` say, else `taskDefaultQueue`. */
   readonly queue?: string
+  /** Name of the exchange, instead of a queue. Celery: `exchange`. */
   readonly exchange?: string
+  /** Routing key for the exchange. Default: `taskDefaultRoutingKey`. Celery: `routing_key`. */
   readonly routingKey?: string
   /** 0–255. */
   readonly priority?: number
@@ -63,13 +66,15 @@ export interface TaskPublishOptions {
   readonly timeLimit?: Duration
   /** Soft limit in seconds (or a text with a unit): `self.signal` fires. Not above `timeLimit`. */
   readonly softTimeLimit?: Duration
+  /** Calls fail when no queue gets the message (RabbitMQ). Default: true where a queue is named, else false. */
   readonly mandatory?: boolean
+  /** Accepted for Celery's sake, without effect: RabbitMQ knows it no more. */
   readonly immediate?: boolean
 }
 
 /** Options of a task as users write them; all may be left out. */
 export interface UserTaskOptions extends TaskPublishOptions {
-  /** The name under which it is called; must be the same for everybody. Default: `<module>.<function>`. */
+  /** The name under which it is called; must be the same for everybody. Default: names of app and function, `tasks.add`. */
   readonly name?: string
   /** Pass the running call (`self`) as first argument. Default false. */
   readonly bind?: boolean
@@ -108,14 +113,19 @@ export interface UserTaskOptions extends TaskPublishOptions {
   readonly trail?: boolean
   /** Send events about this task. Default true. */
   readonly sendEvents?: boolean
+  /** Store errors though results are ignored. Default: the setting `taskStoreErrorsEvenIfIgnored`. */
   readonly storeErrorsEvenIfIgnored?: boolean
+  /** Store results also of runs in place. Default: the setting `taskStoreEagerResult`. */
   readonly storeEagerResult?: boolean
   /** Store the state STARTED. */
   readonly trackStarted?: boolean
   /** Acknowledge the message after the run instead of before. */
   readonly acksLate?: boolean
+  /** With `acksLate`: acknowledge failures and time-outs, too. Default: the setting `taskAcksOnFailureOrTimeout`. */
   readonly acksOnFailureOrTimeout?: boolean
+  /** With `acksLate`; false: reject the message of a run that failed, for good. Default: as above. */
   readonly acksOnFailure?: boolean
+  /** With `acksLate`; false: put the message of a run back that met its hard time limit. Default: as above. */
   readonly acksOnTimeout?: boolean
   /** Put the message back when the process that ran it died. Needs `acksLate`. */
   readonly rejectOnWorkerLost?: boolean
