@@ -15,7 +15,7 @@ import { CliError, EXIT } from './exit-code.ts'
 import type { MigratedQueue, MigrationState } from './migrate/migration.ts'
 import { Migration } from './migrate/migration.ts'
 import { taskOf } from './migrate/task-of.ts'
-import { commaList, positiveInteger, seconds } from './option-values.ts'
+import { positiveInteger, seconds, someNames } from './option-values.ts'
 import { addOption, environmentNote } from './options.ts'
 import { untilStopped } from './until-stopped.ts'
 
@@ -76,13 +76,13 @@ function addMigrateOptions(command: Command): void {
     group,
     flags: '-T, --tasks <names>',
     help: 'only these tasks (default: all)',
-    parse: commaList,
+    parse: someNames,
   })
   addOption(command, {
     group,
     flags: '-Q, --queues <names>',
     help: 'only these queues; a:b moves what is in a to b (default: all queues of the app)',
-    parse: commaList,
+    parse: someNames,
   })
   addOption(command, { group, flags: '-F, --forever', help: 'go on until it is stopped' })
 }

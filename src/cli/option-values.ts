@@ -45,6 +45,14 @@ export function commaList(text: string): string[] {
     .filter((item) => item !== '')
 }
 
+/** The same, at least one: where none would mean all of them, which an empty variable of a script must not. */
+export function someNames(text: string): string[] {
+  const names = commaList(text)
+  if (names.length === 0)
+    throw new InvalidArgumentError('Give at least one name; leave the option out for all.')
+  return names
+}
+
 /** A severity, in any case; `FATAL` is another word for `CRITICAL`. Numbers are those of Python. */
 export function logLevel(text: string): LogLevel {
   const name = text.toUpperCase()

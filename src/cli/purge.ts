@@ -4,7 +4,7 @@ import { Command } from 'commander'
 import { pluralise } from '../util/text.ts'
 import type { CliContext } from './cli-context.ts'
 import { CliError } from './exit-code.ts'
-import { commaList } from './option-values.ts'
+import { commaList, someNames } from './option-values.ts'
 import { addOption, environmentNote } from './options.ts'
 
 interface PurgeOptions {
@@ -24,7 +24,7 @@ export function purgeCommand(contextOf: (command: Command) => CliContext): Comma
     group,
     flags: '-Q, --queues <names>',
     help: 'queues to empty (default: all that are configured)',
-    parse: commaList,
+    parse: someNames,
   })
   addOption(command, {
     group,

@@ -189,6 +189,21 @@ test('purge takes the queues that are named, without those that are excluded [6-
   assert.equal(one.output(), 'Purged 3 messages from 1 known task queue.\n')
 })
 
+test('a list of queues that is empty, as that of an unset variable, does not mean all of them [6-032]', async (t) => {
+  const { path, calls } = await appModule(t)
+  for (const words of [
+    ['purge', '-f', '-Q', ''],
+    ['purge', '-f', '-Q', ' , '],
+    ['migrate', 'memory://', 'memory://other', '-a', '-Q', ''],
+    ['migrate', 'memory://', 'memory://other', '-a', '-T', ''],
+  ]) {
+    const { code, errors } = await run(['-A', path, ...words])
+    assert.equal(code, 2, words.join(' '))
+    assert.match(errors(), /is invalid\. Give at least one name; leave the option out for all\./)
+  }
+  assert.doesNotMatch(JSON.stringify(await calls()), /"purge"/)
+})
+
 test('report shows versions, platform and settings without passwords [6-038]', async (t) => {
   const { path } = await appModule(t)
   const { code, output } = await run(['-A', path, 'report'])
