@@ -166,6 +166,14 @@ export class Worker {
     }
   }
 
+  /** Its own queues alone: those that it leaves to others keep what they have. */
+  async #purge(): Promise<void> {
+    const { queues: select, excludeQueues: exclude } = this.options
+    const names = this.app.consumedQueues({ select, exclude }).map(({ name }) => name)
+    // An empty list would mean all of them.
+    if (names.length > 0) await this.app.purge(names)
+  }
+
   /** Receivers of the signal may change the options. */
   #introduce(given: UserWorkerOptions): UserWorkerOptions {
     const { celerydInit } = this.app.signals
@@ -196,7 +204,7 @@ export class Worker {
     const consumer = this.#createConsumer(Class, pool, host)
     this.#consumer = consumer
     this.control.start(this.#commandState(pool, consumer))
-    if (this.options.purge) await this.app.purge(this.options.queues)
+    if (this.options.purge) await this.#purge()
     await consumer.start()
     const { signal } = this.#leaving
     await startDelayedDelivery(this.app, this.options, { logger: this.#logger, signal })
