@@ -165,12 +165,12 @@ export class TaskDefinition<Args extends readonly unknown[] = readonly unknown[]
   }
 
   /** One message that calls it with each list of arguments, one after the other. Celery: `starmap`. */
-  starmap(items: Iterable<Args>): Signature<Anything, Awaited<Output>[]> {
+  starmap(items: Iterable<Readonly<Args>>): Signature<Anything, Awaited<Output>[]> {
     return xstarmap(this.signature(), items)
   }
 
   /** A message for every `size` lists of arguments: `[[value, …], …]`. Celery: `chunks`. */
-  chunks(items: Iterable<Args>, size: number): ChunksSignature<Awaited<Output>> {
+  chunks(items: Iterable<Readonly<Args>>, size: number): ChunksSignature<Awaited<Output>> {
     return chunks(this.signature(), items, size)
   }
 

@@ -38,6 +38,13 @@ async function calls(urls: readonly string[]): Promise<void> {
   >()
   add.applyAsync({ args: [4, 4], queue: 'hipri', expires: '5m' })
   add.applyAsync({ kwargs: { x: 4, y: 4 } })
+  // Arguments that nobody may change are arguments, too.
+  const pair = [4, 4] as const
+  add.applyAsync(pair)
+  add.applyAsync({ args: pair })
+  add.starmap([pair, pair])
+  add.chunks([pair], 10)
+  add.s(4).applyAsync([4] as const)
   expectTypeOf(add(2, 2)).toEqualTypeOf<number>()
   expectTypeOf(crawl('https://example.org')).toEqualTypeOf<Promise<string>>()
   expectTypeOf(await crawl.delay('https://example.org').get()).toEqualTypeOf<string>()
