@@ -135,6 +135,7 @@ export class AppBroker {
       connectTimeout: milliseconds(settings.brokerConnectionTimeout, 'brokerConnectionTimeout'),
       heartbeat: settings.brokerHeartbeat ?? 0,
       ssl: settings.brokerUseSsl ?? false,
+      loginMethod: settings.brokerLoginMethod ?? undefined,
       clientName,
       warn: (message) => logger.warn(message),
     }
@@ -167,10 +168,12 @@ export function connectRetry(settings: Settings): ConnectRetryPolicy {
 /** The settings that a connection and its producer are made of, as a text that differs when they do. */
 function keyOf(settings: Settings): string {
   const { brokerWriteUrl, brokerTransportOptions, brokerConnectionTimeout, brokerHeartbeat } = settings
-  const { brokerUseSsl, brokerFailoverStrategy, brokerConnectionRetry, brokerConnectionMaxRetries } = settings
+  const { brokerUseSsl, brokerLoginMethod } = settings
+  const { brokerFailoverStrategy, brokerConnectionRetry, brokerConnectionMaxRetries } = settings
   const { taskPublishRetry, taskPublishRetryPolicy, publishTimeout } = settings
   const all = [
-    [brokerWriteUrl, brokerTransportOptions, brokerConnectionTimeout, brokerHeartbeat, brokerUseSsl],
+    [brokerWriteUrl, brokerTransportOptions, brokerConnectionTimeout, brokerHeartbeat],
+    [brokerUseSsl, brokerLoginMethod],
     [brokerFailoverStrategy, brokerConnectionRetry, brokerConnectionMaxRetries],
     [taskPublishRetry, taskPublishRetryPolicy, publishTimeout],
   ]

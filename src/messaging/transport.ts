@@ -39,6 +39,8 @@ export interface TransportOptions {
   readonly heartbeat: number
   /** `broker_use_ssl`: true, or Celery's dictionary (keyfile, certfile, ca_certs, cert_reqs / ssl_*). */
   readonly ssl: boolean | Readonly<Record<string, unknown>>
+  /** `broker_login_method`: SASL mechanism of AMQP; undefined = `PLAIN`. Other transports ignore it. */
+  readonly loginMethod?: string | undefined
   /** Shown to the broker as the name of this connection, for people who look at it. */
   readonly clientName: string
   /** Told what somebody should know although it works: a fallback, a message put aside. Default: nobody is told. */

@@ -288,12 +288,13 @@ suite('what a worker needs', () => {
     assert.equal(createTestApp({ backend: sentinels }).settings.resultBackend, sentinels)
   })
 
-  test('settings, and brokers with their options [2-032]', () => {
+  test('settings, and brokers with their options [1-026 2-032]', () => {
     const app = createTestApp({
       brokerReadUrl: 'memory://read',
       brokerTransportOptions: { visibility_timeout: 5 },
       brokerConnectionTimeout: 2,
       brokerHeartbeat: null,
+      brokerLoginMethod: 'EXTERNAL',
       brokerConnectionMaxRetries: null,
       workerConcurrency: 3,
     })
@@ -301,6 +302,7 @@ suite('what a worker needs', () => {
     assert.equal(read?.url, 'memory://read')
     assert.equal(read.connectTimeout, 2000)
     assert.equal(read.heartbeat, 0)
+    assert.equal(read.loginMethod, 'EXTERNAL')
     assert.deepEqual(read.transportOptions, { visibility_timeout: 5 })
     assert.match(read.clientName, /^gen\d+@/)
     assert.equal(app.workerSettings.workerConcurrency, 3)

@@ -64,7 +64,12 @@ export function resolveConnectOptions(options: TransportOptions): ConnectOptions
     vhost: given.text('virtual_host') ?? path ?? '/',
     username: given.text('userid') ?? username ?? 'guest',
     password: given.text('password') ?? password ?? 'guest',
-    loginMethod: (given.text('login_method') ?? given.text('authentication') ?? 'PLAIN').toUpperCase(),
+    loginMethod: (
+      given.text('login_method') ??
+      given.text('authentication') ??
+      options.loginMethod ??
+      'PLAIN'
+    ).toUpperCase(),
     loginResponse: given.bytes('login_response'),
     tls,
     heartbeat: given.number('heartbeat') ?? options.heartbeat,

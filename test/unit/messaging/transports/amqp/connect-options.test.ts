@@ -53,6 +53,9 @@ test('login method and response [1-026 1-218 1-254]', () => {
   assert.equal(resolve('amqp://h').loginMethod, 'PLAIN')
   assert.equal(resolve('amqp://h', { login_method: 'amqplain' }).loginMethod, 'AMQPLAIN')
   assert.equal(resolve('amqp://h?login_method=EXTERNAL').loginMethod, 'EXTERNAL')
+  // The setting, if neither URL nor options say anything.
+  assert.equal(resolve('amqp://h', {}, { loginMethod: 'external' }).loginMethod, 'EXTERNAL')
+  assert.equal(resolve('amqp://h?login_method=PLAIN', {}, { loginMethod: 'EXTERNAL' }).loginMethod, 'PLAIN')
   assert.deepEqual(resolve('amqp://h', { login_response: '\0u\0p' }).loginResponse, Buffer.from('\0u\0p'))
 })
 
