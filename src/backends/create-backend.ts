@@ -1,4 +1,5 @@
 import { ImproperlyConfigured } from '../errors.ts'
+import { didYouMean } from '../util/text.ts'
 import type { Backend, BackendOptions } from './backend.ts'
 import { backendUrl } from './backend-names.ts'
 import { withSendableErrors } from './sendable-errors.ts'
@@ -49,7 +50,8 @@ export async function createBackend(options: BackendOptions): Promise<Backend> {
   if (retired !== undefined) throw new ImproperlyConfigured(`The result backend ${scheme}:// ${retired}`)
   if (load === undefined) {
     throw new ImproperlyConfigured(
-      `No result backend is called ${JSON.stringify(scheme)}: the result backend URL must begin with one of ` +
+      `No result backend is called ${JSON.stringify(scheme)}${didYouMean(scheme, backendSchemes)}: ` +
+        'the result backend URL must begin with one of ' +
         `${backendSchemes.map((known) => `${known}://`).join(', ')}`,
     )
   }

@@ -1,4 +1,5 @@
 import { ImproperlyConfigured } from '../../errors.ts'
+import { didYouMean } from '../../util/text.ts'
 import type { Transport } from '../transport.ts'
 
 /** Modules of the transports, by URL scheme; each is loaded when its scheme is first used. */
@@ -26,9 +27,13 @@ export async function resolveTransport(url: string): Promise<Transport> {
   const scheme = url.split('://', 1)[0] ?? ''
   const load = TRANSPORTS.get(scheme.toLowerCase())
   if (load === undefined) {
+    const begin = `must begin with one of ${transportSchemes.map((known) => `${known}://`).join(', ')}`
+    // What stands in front of an @ may be a password.
+    const shown = JSON.stringify(scheme.replace(/^.*@/, '…@'))
     throw new ImproperlyConfigured(
-      `No broker transport is called ${JSON.stringify(scheme)}: the broker URL must begin with one of ` +
-        `${transportSchemes.map((known) => `${known}://`).join(', ')}`,
+      url.includes('://')
+        ? `No broker transport is called ${shown}${didYouMean(scheme, transportSchemes)}: the broker URL ${begin}`
+        : `The broker URL ${shown} has no scheme: it ${begin}`,
     )
   }
   return load()

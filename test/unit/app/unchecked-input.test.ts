@@ -162,3 +162,27 @@ test('a misspelt setting is no new property [1-216]', () => {
   assert.equal(app.conf.taskSerializer, 'msgpack')
   assert.throws(() => loosely(app, 'configFromObject')(null), /configFromObject takes an object .* not None/)
 })
+
+test('a misspelt URL says what was meant, and no password [2-032 4-055]', async () => {
+  const complaint = async (options: object): Promise<string> => {
+    const app = createTestApp(options)
+    const error: unknown = await app.sendTask('t.x').then(
+      () => undefined,
+      (reason: unknown) => reason,
+    )
+    return String(error)
+  }
+  assert.match(
+    await complaint({ broker: 'redsi://localhost' }),
+    /^ImproperlyConfigured: No broker transport is called "redsi" \(did you mean "redis"\?\): .*amqp:\/\//,
+  )
+  assert.match(
+    await complaint({ backend: 'rediss3://localhost' }),
+    /No result backend is called "rediss3" \(did you mean "rediss"\?\): /,
+  )
+  const bare = await complaint({ broker: 'redis:/:secret@localhost' })
+  assert.match(
+    bare,
+    /^ImproperlyConfigured: The broker URL "…@localhost" has no scheme: it must begin with one of/,
+  )
+})
