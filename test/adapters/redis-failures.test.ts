@@ -18,6 +18,7 @@ import { startRedis } from '../support/servers/redis.ts'
 import { startSentinel } from '../support/servers/sentinel.ts'
 import { startProcess } from '../support/spawn.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
 
 const HOLDER = fileURLToPath(new URL('../support/redis-holder.ts', import.meta.url))
 /** Looks for expired messages all the time. */
@@ -291,6 +292,45 @@ suite('Redis and what goes wrong', needs('redis-server'), () => {
     assert.deepEqual((await redelivered(['a', 'b', 'c'])).toSorted(), ['a true', 'c true'])
     const redis = await openTestConnection(t, url)
     assert.equal(await redis.send('HLEN', 'unacked'), 3)
+  })
+
+  // After an outage everybody connects again, but not at the same moment: Celery pauses for up to 32 seconds.
+  test('who connects again takes nobody for dead who is later', { timeout: 240_000 }, async (t) => {
+    const { url } = await startRedis(t)
+    const redis = await openTestConnection(t, url)
+    const proxy = await startTcpProxy(t, Number(new URL(url).port))
+    const [early, late] = [new Inheritance(), new Inheritance()]
+    const { store: one } = await openTestStore(t, proxy.through(url), { inheritance: early })
+    const { store: other } = await openTestStore(t, proxy.through(url), { inheritance: late })
+    await other.put('q', [textMessage('a')])
+    await takeNow(other, ['q'])
+    proxy.cut()
+    await Promise.all([one.closed, other.closed])
+    const [lost] = [await redis.send('ZRANGE', 'celeriac:consumers', 0, -1)].flat().map(String)
+    const clock = new VirtualClock()
+    const { store } = await openTestStore(t, url, { inheritance: early, clock })
+    await takeNow(store, ['other'])
+    // A timer for each of: signs of life, leases, bindings, the connection.
+    const pass = async (seconds: number): Promise<void> => {
+      for (let at = 0; at < seconds; at += 2) {
+        await eventually(() => assert.equal(clock.pending, 4))
+        // It has been silent since the connections broke.
+        await redis.send('ZADD', 'celeriac:consumers', 'XX', 1, lost ?? '')
+        await clock.advance(2000)
+      }
+    }
+    await pass(36)
+    await eventually(() => assert.equal(clock.pending, 4))
+    assert.equal(await store.size('q'), 0)
+    const { store: back } = await openTestStore(t, url, { inheritance: late })
+    assert.deepEqual((await takeNext(back, ['q'])).map(textOf), ['a'])
+    // Whoever does not come back by then is dead.
+    await redis.send('HSET', 'unacked', 'celeriac:gone:1', '[{"body": "", "properties": {}}, "", "q"]')
+    await redis.send('ZADD', 'unacked_index', Date.now() / 1000, 'celeriac:gone:1')
+    await redis.send('ZADD', 'celeriac:consumers', 1, 'gone')
+    await pass(6)
+    await eventually(async () => assert.equal(await redis.send('HEXISTS', 'unacked', 'celeriac:gone:1'), 0))
+    assert.equal(await back.size('q'), 1)
   })
 
   test('what a broken connection held is taken over as soon as its queue is consumed, though nothing is taken', {

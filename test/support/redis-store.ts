@@ -3,6 +3,7 @@ import { redisOptions } from '../../src/messaging/transports/redis/redis-options
 import type { RedisStore } from '../../src/messaging/transports/redis/redis-store.ts'
 import { openRedisStore } from '../../src/messaging/transports/redis/redis-store.ts'
 import type { StoredMessage, Taken } from '../../src/messaging/virtual/queue-store.ts'
+import type { Clock } from '../../src/util/clock.ts'
 import { systemClock } from '../../src/util/clock.ts'
 import { openRedis } from '../../src/util/redis/open-redis.ts'
 import type { RedisConnection } from '../../src/util/redis/redis-connection.ts'
@@ -22,13 +23,14 @@ export interface TestStoreOptions {
   readonly ssl?: boolean | Readonly<Record<string, unknown>>
   readonly clientName?: string
   readonly inheritance?: Inheritance
+  readonly clock?: Clock
 }
 
 /** Opens a store on a real Redis, which is closed with the test. */
 export async function openTestStore(
   t: CleanupContext,
   url: string,
-  { options = {}, ssl = false, clientName = 'test', inheritance }: TestStoreOptions = {},
+  { options = {}, ssl = false, clientName = 'test', inheritance, clock = systemClock }: TestStoreOptions = {},
 ): Promise<TestStore> {
   const warnings: string[] = []
   const resolved = redisOptions({
@@ -40,7 +42,7 @@ export async function openTestStore(
     clientName,
   })
   const warn = (text: string): void => void warnings.push(text)
-  const store = await openRedisStore(resolved, { warn, clock: systemClock, inheritance })
+  const store = await openRedisStore(resolved, { warn, clock, inheritance })
   // A test that breaks the connection has nothing left to close.
   const close = (): Promise<void> => store.close().catch(() => undefined)
   onCleanup(t, close, () => undefined)

@@ -11,9 +11,16 @@ export interface Legacy {
  */
 export class Inheritance {
   #left: readonly Legacy[] = []
+  #broken = false
 
-  /** Leaves what was held to whoever comes next. */
+  /** Whether a connection of this process has broken: perhaps those of others broke with it, and they are on their way. */
+  get broken(): boolean {
+    return this.#broken
+  }
+
+  /** A connection broke. Leaves what was held to whoever comes next. */
   leave(legacies: Iterable<Legacy>): void {
+    this.#broken = true
     this.#left = [...this.#left, ...legacies]
   }
 

@@ -20,6 +20,8 @@ export interface PresenceOptions {
   readonly consumer: string
   /** Shown by `CLIENT LIST`, followed by the id. */
   readonly clientName: string
+  /** A connection of ours broke before. With the server all others may have gone, who come back one after the other. */
+  readonly reconnected: boolean
   readonly warn: (message: string) => void
 }
 
@@ -27,6 +29,8 @@ export interface PresenceOptions {
 export const HEARTBEAT_INTERVAL = 2000
 /** Seconds without a sign after which a consumer is looked for. */
 const SILENCE = 6
+/** Milliseconds that others may take to connect again: Celery's longest pause between two attempts is 32 seconds. */
+const LATE = 40_000
 /** Seconds that the one who looks for it has time; then somebody else does. */
 const CLAIM = 5
 
@@ -50,11 +54,10 @@ export class Presence {
   /** Gives a sign of life. Answers the ids of consumers that are dead. */
   async beat(): Promise<readonly string[]> {
     if (!(await this.#registered)) return []
-    const silent = await this.#beat()
     this.#beats += 1
-    // When a server comes back its consumers connect one after the other: nobody is dead for being later than we are.
-    const early = this.#beats * HEARTBEAT_INTERVAL < SILENCE * 1000
-    return silent.length > 0 && this.#listable && !early ? this.#dead(silent) : []
+    const early = this.#beats * HEARTBEAT_INTERVAL < (this.#options.reconnected ? LATE : SILENCE * 1000)
+    const silent = await this.#beat(this.#listable && !early)
+    return silent.length > 0 ? this.#dead(silent) : []
   }
 
   /** Everything of that consumer is restored; nobody needs to look for it again. */
@@ -76,13 +79,14 @@ export class Presence {
       this.#unlistable(error)
       return false
     }
-    await this.#beat()
+    await this.#beat(false)
     return true
   }
 
-  async #beat(): Promise<readonly string[]> {
+  /** Who asks for those that are silent has to do with them: nobody else is told of them for a while. */
+  async #beat(ask: boolean): Promise<readonly string[]> {
     const { connection, keys, consumer } = this.#options
-    const silent = await connection.run(HEARTBEAT, [keys.consumers], [consumer, SILENCE, CLAIM])
+    const silent = await connection.run(HEARTBEAT, [keys.consumers], [consumer, ask ? SILENCE : '', CLAIM])
     return Array.isArray(silent) ? silent.map(String) : []
   }
 

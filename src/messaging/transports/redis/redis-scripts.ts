@@ -236,12 +236,13 @@ end
 return out`)
 
 /**
- * A consumer's sign of life. KEYS: consumers. ARGV: its id; seconds after which one without sign counts as dead;
- * seconds for which the caller alone has to do with those who are answered.
+ * A consumer's sign of life. KEYS: consumers. ARGV: its id; seconds after which one without sign counts as dead ('': not
+ * asked for); seconds for which the caller alone has to do with those who are answered.
  */
 export const HEARTBEAT: RedisScript = redisScript(`${NOW}${ALSO_WHEN_FULL.sortedSet}
-local alive, claim = tonumber(ARGV[2]), tonumber(ARGV[3])
 redis.call('ZADD', KEYS[1], seconds(now), ARGV[1])
+if ARGV[2] == '' then return {} end
+local alive, claim = tonumber(ARGV[2]), tonumber(ARGV[3])
 local silent = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', seconds(now - alive), 'LIMIT', 0, 20)
 for i = 1, #silent do redis.call('ZADD', KEYS[1], seconds(now - alive + claim), silent[i]) end
 return silent`)

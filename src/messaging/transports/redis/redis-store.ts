@@ -136,7 +136,8 @@ export class RedisStore implements QueueStore {
       lost: fail,
     })
     const { consumer } = this.#unacked
-    this.#presence = new Presence({ connection, keys, consumer, clientName, warn })
+    const reconnected = inheritance?.broken ?? false
+    this.#presence = new Presence({ connection, keys, consumer, clientName, reconnected, warn })
     this.#taker = new Taker({ connection, keys, options, unacked: this.#unacked, wake: this.#wake, warn })
     this.#caretaker = new Caretaker({
       connection,
