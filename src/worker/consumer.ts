@@ -329,6 +329,8 @@ export class Consumer {
         this.#broker = options
         this.#arrival.resolve()
         this.#arrival = Promise.withResolvers()
+        // What its first queues have delivered may have changed the count before it could be told.
+        this.applyPrefetch()
         logger.info(`Connected to ${sanitizeUrl(options.url)}`)
         return
       } catch (error) {
@@ -350,7 +352,7 @@ export class Consumer {
   }
 
   async #open(options: TransportOptions): Promise<Session> {
-    const { resolve, patience } = this.#options
+    const { resolve, patience, lost, logger } = this.#options
     const { signal } = this.#stop
     const transport = await resolve(options.url)
     const connecting = transport.connect(options)
@@ -365,28 +367,36 @@ export class Consumer {
       )
       throw error
     }
+    let session: Session | undefined
     try {
-      return await waitOrAbort(this.#begin(connection), { signal, timeout: patience }, 'an answer')
+      const channel = await waitOrAbort(connection.openChannel(), { signal, timeout: patience }, 'an answer')
+      session = new Session(connection, channel, logger)
+      await waitOrAbort(this.#begin(session), { signal, timeout: patience }, 'an answer')
+      return session
     } catch (error) {
+      // It may have delivered something already, which comes again.
+      if (session !== undefined) {
+        session.lost = true
+        lost(session)
+      }
       void this.#disconnect(connection)
       if (!(error instanceof TimeoutError)) throw error
       throw new ConnectionError(error.message, { cause: error })
     }
   }
 
-  async #begin(connection: TransportConnection): Promise<Session> {
-    const { prefetch, opened, logger } = this.#options
+  async #begin(session: Session): Promise<void> {
+    const { prefetch, opened } = this.#options
     const { queues } = this
-    const channel = await connection.openChannel()
-    const session = new Session(connection, channel, logger)
+    const { channel } = session
     opened(session)
     await Promise.all(queues.map((queue) => queue.declare(channel)))
     this.#limit(channel)
     this.#prefetched = prefetch()
     await channel.prefetch(this.#prefetched)
+    if (session.lost) return
     this.#handles = new Map()
     for (const queue of queues) await this.#consume(queue, session)
-    return session
   }
 
   #limit(channel: Channel): void {
@@ -408,6 +418,7 @@ export class Consumer {
         session.giveUp()
       },
     })
+    if (session.lost) return
     // It was to be the last one that was cancelled.
     if (this.#quiet) await handle.cancel()
     else this.#handles.set(name, handle)

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import type { Transport } from '../../../src/messaging/transport.ts'
+import { ConnectionError } from '../../../src/errors.ts'
+import type { Delivery } from '../../../src/messaging/message.ts'
+import type { Channel, Transport } from '../../../src/messaging/transport.ts'
 import { resolveTransport } from '../../../src/messaging/transports/resolve-transport.ts'
 import { StreamLogger, silentLogger } from '../../../src/util/logger.ts'
 import { uuid } from '../../../src/util/uuid.ts'
 import { type ConsumedQueue, Consumer } from '../../../src/worker/consumer.ts'
+import type { Session } from '../../../src/worker/session.ts'
 import { eventually } from '../../support/eventually.ts'
 
 test('a broker that closes every connection at once is not flooded with them [7-016]', async () => {
@@ -135,4 +138,100 @@ test('a queue that is to be added is given up when the consumer is closed before
   await consumer.close()
   await started
   await assert.rejects(added, /the worker stops/)
+})
+
+/** A broker whose connections tell the test before they consume from the queue `second`, with one message in `first`. */
+async function slowSecondQueue(
+  t: TestContext,
+  before: (connection: number, channel: Channel) => Promise<void>,
+) {
+  const memory = await resolveTransport('memory://')
+  const url = `memory://${uuid()}`
+  const broker = {
+    url,
+    transportOptions: {},
+    connectTimeout: undefined,
+    heartbeat: 0,
+    ssl: false,
+    clientName: '',
+  }
+  let connections = 0
+  const connect: Transport['connect'] = async (options) => {
+    connections += 1
+    const number = connections
+    const connection = await memory.connect(options)
+    const channel = await connection.openChannel()
+    const consume = channel.consume.bind(channel)
+    Object.assign(channel, {
+      consume: async (name: string, ...rest: [deliver: (delivery: Delivery) => void]) => {
+        if (name === 'second') await before(number, channel)
+        return consume(name, ...rest)
+      },
+    })
+    Object.assign(connection, { openChannel: () => Promise.resolve(channel) })
+    return connection
+  }
+  const queue = (name: string): ConsumedQueue => ({
+    name,
+    declare: (channel) =>
+      channel.declareQueue({ name, durable: true, exclusive: false, autoDelete: false, arguments: {} }),
+  })
+  const other = await memory.connect(broker)
+  t.after(() => other.close())
+  const producer = await other.openChannel()
+  await queue('first').declare(producer)
+  const message = { body: new Uint8Array(), headers: {}, properties: {} }
+  await producer.publish(message, { exchange: '', routingKey: 'first' })
+  return {
+    candidates: [broker],
+    resolve: () => Promise.resolve({ name: memory.name, features: memory.features, connect }),
+    queues: [queue('first'), queue('second')],
+    opened: () => undefined,
+    retry: { enabled: true, onStartup: true, policy: { start: 0, step: 0, max: 0, maxRetries: 1 } },
+    patience: 10_000,
+    logger: silentLogger,
+  }
+}
+
+test('a connection that fails after its first queues has delivered is a lost one', async (t) => {
+  const delivered: Session[] = []
+  const gone: Session[] = []
+  const broker = await slowSecondQueue(t, async (connection) => {
+    if (connection > 1) return
+    await eventually(() => assert.equal(delivered.length, 1))
+    throw new ConnectionError('the line is dead')
+  })
+  const consumer = new Consumer({
+    ...broker,
+    prefetch: () => 10,
+    deliver: (_delivery, session) => void delivered.push(session),
+    lost: (session) => void gone.push(session),
+  })
+  t.after(() => consumer.close())
+  await consumer.start()
+  assert.deepEqual(gone, [delivered[0]])
+  assert.ok(gone[0]?.lost)
+  assert.notEqual(consumer.session, gone[0])
+})
+
+test('a prefetch count that changes by what the first queues of a connection deliver is told to the broker', async (t) => {
+  let held = 0
+  const told: number[] = []
+  const broker = await slowSecondQueue(t, async (_connection, channel) => {
+    await eventually(() => assert.equal(held, 1))
+    await new Promise((resolve) => setImmediate(resolve))
+    Object.assign(channel, { prefetch: async (count: number) => void told.push(count) })
+  })
+  const consumer = new Consumer({
+    ...broker,
+    prefetch: () => 1 + held,
+    deliver: () => {
+      held += 1
+      consumer.applyPrefetch()
+    },
+    lost: () => undefined,
+  })
+  t.after(() => consumer.close())
+  await consumer.start()
+  await eventually(() => assert.deepEqual(told, [2]))
 })
