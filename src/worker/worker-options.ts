@@ -7,7 +7,10 @@ import type { Logger } from '../util/logger.ts'
 
 /** Options of a worker; whatever is left out comes from the settings. Celery: options of `celery worker`. */
 export interface UserWorkerOptions {
-  /** Node name; `%h` host name, `%n` its first part, `%d` the rest, `%%` percent. Default `celery@%h`. Celery: `-n`. */
+  /**
+   * Node name, `name@host`; `host` alone is `celery@host`. `%h` is the host's name, `%n` its first part, `%d` the rest, `%%`
+   * percent. Default `celery@%h`. Celery: `-n`.
+   */
   readonly hostname?: string
   /**
    * `prefork` (default), `threads`, `async`, `solo`; a class of your own, or its place: `./pool.ts#MyPool`; or `custom`:
@@ -210,7 +213,7 @@ function choosePool(pool: string | object): string | object {
   )
 }
 
-/** Celery: `host_format`, `default_nodename`. A name without `@` gets the host's. */
+/** What stands without an `@` is the host, and what is missing is filled in. Celery: `host_format`, `default_nodename`. */
 export function expandNodeName(template: string, machine: string = machineName()): string {
   const [name = '', ...domain] = machine.split('.')
   const values: Readonly<Record<string, string>> = {
@@ -221,8 +224,9 @@ export function expandNodeName(template: string, machine: string = machineName()
     i: '0',
     I: '',
   }
-  const expanded = template.replace(/%([hnd%iI])/g, (_, key: string) => values[key] ?? '')
-  return expanded.includes('@') ? expanded : `${expanded}@${machine}`
+  const [, first = '', host = template] = /^([^@]*)@(.*)$/s.exec(template) ?? []
+  const complete = `${first || 'celery'}@${host || machine}`
+  return complete.replace(/%([hnd%iI])/g, (_, key: string) => values[key] ?? '')
 }
 
 function positive(option: string, value: number | undefined): number | undefined {
