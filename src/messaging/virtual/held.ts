@@ -139,6 +139,8 @@ export class Held {
 
   /** Resolves when the store has answered to everything that was settled or requeued so far, well or badly. */
   async drain(): Promise<void> {
+    // What is done would else be given back.
+    this.#tellAgain()
     await this.#settling.drain()
     await this.#discarding.drain()
     await this.#requeuing.front.drain()
@@ -209,6 +211,7 @@ export class Held {
 
   #tellAgain(): void {
     const refused = [...this.#refused]
+    this.#again?.cancel()
     this.#again = undefined
     for (const [delivery, batcher] of refused) {
       this.#letGo(delivery.tag)

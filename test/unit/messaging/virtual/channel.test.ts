@@ -212,9 +212,22 @@ test('what could not be settled is still held', async () => {
   store.failures.set('settle', new OperationalError('not now'))
   await assert.rejects(channel.ack([a, b]), OperationalError)
   await channel.ack([a])
+  store.failures.set('settle', new OperationalError('not now, either'))
   await channel.close()
-  assert.deepEqual(store.of('settle'), [[[1, 2]], [[1]]])
+  assert.deepEqual(store.of('settle'), [[[1, 2]], [[1]], [[2]]])
   assert.deepEqual(store.of('restore'), [[[2], 'front']])
+})
+
+// What is done must not run again because the store was busy for a moment.
+test('what the store refused to be told is told once more at the close', async () => {
+  const { store, clock, channel } = await fixture()
+  const { deliveries } = await delivered(channel, 2)
+  store.failures.set('settle', new OperationalError('not now'))
+  await assert.rejects(channel.ack(tagsOf(deliveries)), OperationalError)
+  await channel.close()
+  assert.deepEqual(store.of('settle'), [[[1, 2]], [[1, 2]]])
+  assert.deepEqual(store.of('restore'), [])
+  assert.equal(clock.pending, 0)
 })
 
 // A worker does not try again: what it had decided must not be held for ever.
