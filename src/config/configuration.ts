@@ -294,8 +294,7 @@ export class Configuration extends SettingAccessors {
     return defaultSource(this.#environment, {
       useDefaultModule: this.#options.useDefaultModule ?? false,
       cwd: this.#options.cwd,
-      // Celery's variable to hear of it: most who have no module don't want one.
-      ...(this.#environment['C_WNOCONF'] ? { missing: (message) => process.emitWarning(message) } : {}),
+      warn: (message) => process.emitWarning(message),
     })
   }
 

@@ -80,17 +80,17 @@ export function sourceFromEnvironment(
  * Settings that nobody named: those of the module in `CELERY_CONFIG_MODULE` or else, if asked for, of a `celeryconfig`
  * in the working folder if there is one.
  *
- * @param missing told when neither is there.
+ * @param warn told when neither is there though somebody seems to want it.
  */
 export function defaultSource(
   environment: Environment,
   {
     useDefaultModule,
-    missing,
+    warn,
     cwd,
   }: {
     readonly useDefaultModule: boolean
-    readonly missing?: (message: string) => void
+    readonly warn: (message: string) => void
     readonly cwd?: string | undefined
   },
 ): SettingsSource | undefined {
@@ -102,10 +102,18 @@ export function defaultSource(
     origin: source.origin,
     read: () => {
       const settings = source.read()
-      if (settings === NOTHING)
-        missing?.(`There is no module '${DEFAULT_CONFIG_MODULE}'; nothing is configured`)
+      if (settings === NOTHING) warnOfNothing(environment, cwd, warn)
       return settings
     },
+  }
+}
+
+/** Most who have no module don't want one: who has one in Python does, and who sets Celery's variable to hear of it. */
+function warnOfNothing(environment: Environment, cwd = process.cwd(), warn: (message: string) => void): void {
+  const python = pythonFile(DEFAULT_CONFIG_MODULE, cwd)
+  if (python !== undefined && !environment['CELERY_BROKER_URL']) warn(inPython(python))
+  else if (environment['C_WNOCONF']) {
+    warn(`There is no module '${DEFAULT_CONFIG_MODULE}'; nothing is configured`)
   }
 }
 
@@ -208,7 +216,8 @@ function findModuleFile(module: string, cwd: string): string | undefined {
     const resolved = resolveModule(candidate, cwd)
     if (resolved.startsWith('file:')) {
       const file = fileURLToPath(resolved)
-      if (existsSync(file)) return file
+      // Simple settings in Python are JavaScript, too, and would be run as that.
+      if (existsSync(file) && path.extname(file) !== '.py') return file
     }
     const json = path.resolve(cwd, `${candidate}.json`)
     if (existsSync(json)) return json
@@ -218,10 +227,22 @@ function findModuleFile(module: string, cwd: string): string | undefined {
 
 function missingModule(reference: string, cwd: string): string {
   const { module } = parseReference(reference)
-  const hint = module.endsWith('.py')
-    ? `; settings written in Python can't be read: write ${module.slice(0, -3)}.ts, or .json, with the same names`
-    : ''
+  const python = pythonFile(module, cwd)
+  const hint = python === undefined ? '' : `; ${inPython(python)}`
   return `There is no module '${module}' with settings (looked for from ${cwd})${hint}`
+}
+
+/** The file of Python that is meant, there or not. */
+function pythonFile(module: string, cwd: string): string | undefined {
+  if (module.endsWith('.py')) return module
+  return [`${module}.py`, `${module.replaceAll('.', '/')}.py`].find((file) =>
+    existsSync(path.resolve(cwd, file)),
+  )
+}
+
+function inPython(file: string): string {
+  const stem = file.slice(0, -3)
+  return `settings written in Python (${file}) can't be read: write ${stem}.ts, or .json, with the same names`
 }
 
 function settingsOf(source: object): Record<string, unknown> {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -162,7 +163,7 @@ test('a module that is not there, waits, or fails says so [1-228]', (t) => {
     return conf.taskSerializer
   }
   assert.throws(() => read('absent'), /There is no module 'absent' with settings \(looked for from /)
-  assert.throws(() => read('celeryconfig.py'), /written in Python can't be read: write celeryconfig\.ts/)
+  assert.throws(() => read('celeryconfig.py'), /written in Python .* can't be read: write celeryconfig\.ts/)
   assert.equal(read('absent', true), 'json')
   assert.throws(
     () => read('waits'),
@@ -170,6 +171,29 @@ test('a module that is not there, waits, or fails says so [1-228]', (t) => {
   )
   assert.throws(() => read('fails', true), RangeError)
   assert.throws(() => read('broken', true), /missing\.mjs/)
+})
+
+test('settings in Python are never run as JavaScript, nor passed over in silence [1-228]', async (t) => {
+  const cwd = folderWith(t, {
+    'celeryconfig.py': "broker_url = 'redis://localhost'",
+    'proj/conf.py': 'timezone = "UTC"',
+  })
+  const read = (name: string): string => {
+    const conf = configure({}, { cwd })
+    conf.configFromObject(name)
+    return conf.taskSerializer
+  }
+  for (const name of ['celeryconfig', 'celeryconfig.py', 'proj.conf']) {
+    assert.throws(
+      () => read(name),
+      /There is no module .* settings written in Python \(\S+\.py\) can't be read: write \S+\.ts, or \.json/,
+    )
+  }
+  // The default app may do without; but whoever has such a file expects that it counts.
+  const warned = once(process, 'warning')
+  assert.equal(configure({}, { cwd, useDefaultModule: true }).brokerUrl, 'sqlite://')
+  const [warning] = await warned
+  assert.match(String(warning), /\(celeryconfig\.py\) can't be read: write celeryconfig\.ts/)
 })
 
 test('a variable can name the module [1-230]', (t) => {
