@@ -43,6 +43,6 @@ async function control(
     destination,
     callback: json ? undefined : say,
   })
-  if (replies.length === 0) throw noReplies()
+  if (replies.length === 0) throw noReplies(app)
   if (json) echoJson(context, app, replies)
 }

@@ -40,7 +40,7 @@ async function inspect(
     .inspect({ timeout, destination, callback: json ? undefined : say })
     .request(command.name, args)
   const count = Object.keys(replies).length
-  if (count === 0) throw noReplies()
+  if (count === 0) throw noReplies(app)
   if (json) echoJson(context, app, replies)
   else sayNodeCount(context, count)
 }

@@ -28,9 +28,14 @@ export function sayNodeCount(context: CliContext, count: number): void {
   if (!context.quiet) context.echo(`\n${pluralise(count, 'node')} online.`)
 }
 
-/** What becomes of silence. */
-export function noReplies(): CliError {
-  return new CliError('Error: No nodes replied within time constraint', { exitCode: EXIT.unavailable })
+/** What becomes of silence: on a broker that nobody named, the one that was meant was probably forgotten. */
+export function noReplies({ conf, settings }: Celery): CliError {
+  const isForgotten = settings.brokerUrl.startsWith('sqlite:') && !conf.has('brokerUrl')
+  const hint = isForgotten
+    ? `\nNo broker is configured, so the embedded one was asked (${process.cwd()}/celery.sqlite3). Another one: ` +
+      'celery -A <module> … or celery -b <url> …'
+    : ''
+  return new CliError(`Error: No nodes replied within time constraint${hint}`, { exitCode: EXIT.unavailable })
 }
 
 interface Pretty {

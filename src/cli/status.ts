@@ -21,7 +21,7 @@ async function status(context: CliContext, options: RemoteOptions): Promise<void
   const say = (reply: NodeReply): void => sayReply(context, reply, { body: false })
   const replies = await app.control.inspect({ timeout, destination, callback: json ? undefined : say }).ping()
   const count = Object.keys(replies).length
-  if (count === 0) throw noReplies()
+  if (count === 0) throw noReplies(app)
   if (json) echoJson(context, app, replies)
   sayNodeCount(context, count)
 }

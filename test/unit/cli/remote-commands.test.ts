@@ -4,6 +4,7 @@ import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { runProgram } from '../../../src/cli/program.ts'
+import { noReplies } from '../../../src/cli/remote-replies.ts'
 import { Celery } from '../../../src/index.ts'
 import type { ControlRequest } from '../../../src/protocol/control.ts'
 import type { ControlNode } from '../../support/control-node.ts'
@@ -113,6 +114,18 @@ suite('celery inspect and control', () => {
       assert.equal(code, 69)
       assert.equal(output, '')
       assert.equal(errors, 'Error: No nodes replied within time constraint\n')
+    }
+  })
+
+  test('say which broker was asked when nobody has named one', () => {
+    const messageOf = (options: { readonly broker?: string }): string =>
+      noReplies(new Celery('t', { ...options, setAsCurrent: false })).message
+    assert.match(
+      messageOf({}),
+      /constraint\nNo broker is configured, so the embedded one was asked \(.*celery\.sqlite3\)\. .*celery -b <url>/,
+    )
+    for (const broker of ['sqlite://', 'memory://']) {
+      assert.equal(messageOf({ broker }), 'Error: No nodes replied within time constraint')
     }
   })
 
