@@ -13,6 +13,8 @@ import { BATCH } from './batches.ts'
 
 /** Polls of one queue at a time. */
 const MOST_POLLS = 8
+/** How often a question is asked that SQS does not answer; the AWS SDK has tried several times by then each time. */
+const ATTEMPTS = 5
 /** While there is not room enough to ask for all queues, one is asked for no longer than that, in milliseconds. */
 const SHORT_WAIT = 1000
 
@@ -27,7 +29,9 @@ export interface PollerOptions {
   ) => Promise<readonly Taken[]>
   /** Gives back what nobody wants any more. */
   readonly restore: (taken: readonly Taken[]) => Promise<void>
-  /** Rests after an answer that was empty at once. */
+  /** Whether asking again can help. */
+  readonly passing: (error: unknown) => boolean
+  /** Rests after an answer that was empty at once, and before asking again. */
   readonly rest: (signal: AbortSignal) => Promise<void>
   /** Whether messages of a queue come one after the other. */
   readonly ordered: (queue: string) => boolean
@@ -166,11 +170,28 @@ export class Poller {
     line: Line,
     { max, wait }: { readonly max: number; readonly wait: number },
   ): Promise<void> {
-    const taken = await this.#options.receive(queue, { max, wait })
+    const taken = await this.#persist(queue, { max, wait })
     line.atHand.push(...taken)
     const widest = this.#options.ordered(queue) ? 1 : MOST_POLLS
     line.width = taken.length === BATCH ? Math.min(widest, line.width + 1) : Math.max(1, line.width - 1)
     if (taken.length === 0 && this.#options.waitTime === 0) await this.#options.rest(this.#stopping.signal)
+  }
+
+  /** There is no connection that breaks: what fails for a moment must not cost all that is held. */
+  async #persist(
+    queue: string,
+    limits: { readonly max: number; readonly wait: number },
+  ): Promise<readonly Taken[]> {
+    const { receive, passing, rest } = this.#options
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await receive(queue, limits)
+      } catch (error) {
+        if (attempt === ATTEMPTS || !passing(error)) throw error
+      }
+      await rest(this.#stopping.signal)
+      if (this.#stopping.signal.aborted) return []
+    }
   }
 
   #lineOf(queue: string): Line {

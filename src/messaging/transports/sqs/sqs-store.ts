@@ -7,7 +7,7 @@
  * What is held is hidden from others for the visibility timeout, and anew with each renewal, for twelve hours in all:
  * SQS allows no more. What is not settled by then is delivered to somebody else.
  */
-import { PublishError } from '../../../errors.ts'
+import { ConnectionError, PublishError } from '../../../errors.ts'
 import { sleep } from '../../../util/abort.ts'
 import { Batcher } from '../../../util/batcher.ts'
 import type { Clock } from '../../../util/clock.ts'
@@ -95,6 +95,7 @@ export class SqsStore implements QueueStore {
       waitTime: options.waitTime,
       receive: (queue, limits) => this.#receive(queue, limits),
       restore: (taken) => this.#visibility.end(taken),
+      passing: (error) => error instanceof ConnectionError && error.recoverable,
       rest: (signal) => this.#rest(signal),
       ordered: (queue) => queue.endsWith('.fifo'),
     })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { ConnectionError } from '../../../../../src/errors.ts'
 import { Poller } from '../../../../../src/messaging/transports/sqs/poller.ts'
 import type { Taken } from '../../../../../src/messaging/virtual/queue-store.ts'
 import { eventually } from '../../../../support/eventually.ts'
@@ -10,6 +11,7 @@ interface Poll {
   readonly wait: number
   /** Answers with so many messages. */
   answer(count: number): void
+  fail(error: Error): void
 }
 
 /** A poller whose polls are answered by the test. */
@@ -18,16 +20,21 @@ function fixture() {
   const poller = new Poller({
     waitTime: 10_000,
     receive: (queue, limits) => {
-      const { promise, resolve } = Promise.withResolvers<readonly Taken[]>()
+      const { promise, resolve, reject } = Promise.withResolvers<readonly Taken[]>()
       const answer = (count: number): void => {
         polls.splice(polls.indexOf(poll), 1)
         resolve(Array.from({ length: count }, () => messageOf(queue)))
       }
-      const poll = { queue, ...limits, answer }
+      const fail = (error: Error): void => {
+        polls.splice(polls.indexOf(poll), 1)
+        reject(error)
+      }
+      const poll = { queue, ...limits, answer, fail }
       polls.push(poll)
       return promise
     },
     restore: async () => undefined,
+    passing: (error) => error instanceof ConnectionError,
     rest: async () => undefined,
     ordered: () => false,
   })
@@ -89,4 +96,27 @@ test('a queue that gives all it is asked for is asked several times at once', as
     polls.map(({ wait }) => wait),
     [10_000, 10_000, 0],
   )
+})
+
+// A worker that loses its session over a moment of SQS loses the acknowledgements of what it runs.
+test('what fails for a moment is asked again; what goes on failing, or cannot work, is told', async () => {
+  const { polls, asked, take } = fixture()
+  const taking = take(['a'], 1)
+  for (let attempt = 1; attempt < 5; attempt++) {
+    await eventually(() => assert.deepEqual(asked(), ['a 1']))
+    polls[0]?.fail(new ConnectionError('not now'))
+  }
+  await eventually(() => assert.deepEqual(asked(), ['a 1']))
+  polls[0]?.answer(1)
+  assert.equal((await taking).length, 1)
+  const failing = take(['a'], 1)
+  for (let attempt = 1; attempt <= 5; attempt++) {
+    await eventually(() => assert.deepEqual(asked(), ['a 1']))
+    polls[0]?.fail(new ConnectionError('not at all'))
+  }
+  await assert.rejects(failing, /not at all/)
+  const refused = fixture()
+  const hopeless = refused.take(['a'], 1)
+  refused.polls[0]?.fail(new Error('never'))
+  await assert.rejects(hopeless, /never/)
 })
