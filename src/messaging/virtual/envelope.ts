@@ -10,6 +10,7 @@ import { DecodeError, EncodeError } from '../../errors.ts'
 import { isRecord } from '../../util/is-record.ts'
 import { uuid } from '../../util/uuid.ts'
 import type { MessageHeaders, MessageProperties } from '../message.ts'
+import { isHeldForLong, ownBytesOf } from '../own-bytes.ts'
 import { JsonSerializer } from '../serialization/json.ts'
 import type { StoredMessage } from './queue-store.ts'
 
@@ -149,7 +150,11 @@ class EnvelopeMessage implements StoredMessage {
   }
 
   get body(): Uint8Array {
-    this.#body ??= Buffer.from(this.#parsed.text, this.#parsed.encoding === 'base64' ? 'base64' : 'utf8')
+    if (this.#body === undefined) {
+      const { text, encoding } = this.#parsed
+      const decode = isHeldForLong(this.headers) ? ownBytesOf : Buffer.from
+      this.#body = decode(text, encoding === 'base64' ? 'base64' : 'utf8')
+    }
     return this.#body
   }
 
