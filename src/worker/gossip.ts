@@ -79,9 +79,9 @@ export class Gossip {
         routingKey: 'worker.#',
         queueTtl: 2,
         handlers: {
-          'worker-elect': (event) => this.#election.onElect(event),
-          'worker-elect-ack': (event) => this.#election.onAnswer(event),
-          '*': (event) => this.#hear(event),
+          'worker-elect': (event) => this.#mind(event, () => this.#election.onElect(event)),
+          'worker-elect-ack': (event) => this.#mind(event, () => this.#election.onAnswer(event)),
+          '*': (event) => this.#mind(event, () => this.#hear(event)),
         },
       },
       { connection: true },
@@ -101,6 +101,15 @@ export class Gossip {
   /** Stands for election: one of the workers that do carries out the action. */
   elect(id: string, topic: string, action: unknown): void {
     this.#election.stand(id, topic, action)
+  }
+
+  /** One event of which nothing can be made must not be the last that is heard. */
+  #mind(event: CeleryEvent, deed: () => void): void {
+    try {
+      deed()
+    } catch (error) {
+      this.#options.logger.error(`gossip: nothing can be made of an event ${event.type}`, { error })
+    }
   }
 
   #hear(event: CeleryEvent): void {

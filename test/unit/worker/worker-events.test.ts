@@ -90,4 +90,34 @@ suite('a worker and its events', () => {
     await silent.close()
     await app.close()
   })
+
+  test('hears others after an event of which nothing can be made, and after an action that failed', async () => {
+    const app = createTestApp({ clock: new VirtualClock() })
+    const heard: string[] = []
+    const worker = eventsOf(app, 'here@test', 2000)
+    const { gossip } = worker
+    assert.ok(gossip !== undefined)
+    gossip.onNodeJoin.add(({ hostname }) => void heard.push(hostname))
+    gossip.electionHandlers.set('fail', () => {
+      heard.push('elected')
+      throw new Error('the action failed')
+    })
+    worker.start('memory')
+    const odd = app.events.dispatcher({ hostname: 'odd@test' })
+    const other = app.events.dispatcher({ hostname: 'other@test' })
+    await eventually(() => {
+      gossip.elect('one', 'fail', null)
+      assert.ok(heard.includes('elected'))
+    })
+    await eventually(() => {
+      // A time that there is not.
+      odd.send('worker-heartbeat', { freq: 2, timestamp: 1e300 })
+      other.send('worker-heartbeat', { freq: 2 })
+      assert.ok(heard.includes('other@test'))
+    })
+    await other.close()
+    await odd.close()
+    await worker.stop()
+    await app.close()
+  })
 })
