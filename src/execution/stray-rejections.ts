@@ -3,6 +3,7 @@
  * it all other tasks there, although the task that made the promise may have ended long ago. Here it is a line in the
  * log, as in Python. What is rejected outside of tasks is left to Node, or to whoever else listens.
  */
+import { exceptionRepr, isError } from '../protocol/exception-info.ts'
 import { currentTask } from '../task/current-task.ts'
 
 /** Several workers of one process must not tell the same twice. */
@@ -15,7 +16,9 @@ export function hearStrayRejections(): () => void {
     if (listeners.find((listener) => hearers.has(listener)) !== hear) return
     const run = currentTask()
     if (run !== undefined) {
-      run.logger.error('A promise of the task was rejected, and nothing awaits it', { error: reason })
+      // Anything may be thrown, things that no log can take among them.
+      const error = isError(reason) ? reason : exceptionRepr(reason)
+      run.logger.error('A promise of the task was rejected, and nothing awaits it', { error })
     } else if (listeners.every((listener) => hearers.has(listener))) {
       // As if nobody listened.
       throw reason
