@@ -21,12 +21,11 @@ import type {
   Stamping,
   StampingVisitor,
 } from '../task/signature.ts'
-import { mergeOptions, Signature } from '../task/signature.ts'
+import { mergeOptions, requireSignature, Signature } from '../task/signature.ts'
 import type { Stamps } from '../task/stamping.ts'
 import { uuid } from '../util/uuid.ts'
 import type { FrozenGroup, ResultsOf } from './group.ts'
 import { Group, group } from './group.ts'
-import { memberOf } from './members.ts'
 
 /** A chord that is about to be sent. */
 interface StartedChord {
@@ -355,7 +354,7 @@ export function chord(
 ): unknown {
   const members: Group<never, readonly unknown[]> = header instanceof Group ? header : group(header)
   const make = (end: AnySignature): Chord =>
-    new Chord(() => members.tasks[0]?.host ?? end.host, members, memberOf(end, 'chord()').element)
+    new Chord(() => members.tasks[0]?.host ?? end.host, members, requireSignature(end, 'chord()').element)
   return body === undefined ? (end: AnySignature) => make(end).send([]) : make(body)
 }
 

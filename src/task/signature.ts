@@ -199,7 +199,7 @@ export class Signature<
 
   /** Puts another one after this one, which gets this one's result as first argument. Python: `this | next`. */
   pipe<R2, H2 extends ResultNode>(next: Signature<[R], R2, H2>): Signature<Args, R2, H2> {
-    return trusted<Signature<Args, R2, H2>>(this.host.pipe(this, next))
+    return trusted<Signature<Args, R2, H2>>(this.host.pipe(this, requireSignature(next, 'pipe()')))
   }
 
   /** Sets options (`queue`, `countdown`, …), in place. */
@@ -217,13 +217,13 @@ export class Signature<
 
   /** Calls `callback` with the result when this succeeds. Adds it once, in place. */
   link(callback: Accepts<R>): this {
-    this.addLink('link', callback)
+    this.addLink('link', requireSignature(callback, 'link()'))
     return this
   }
 
   /** Calls `errback` when this fails. Adds it once, in place. Celery: `link_error`, and `on_error`. */
   linkError(errback: AnySignature): this {
-    this.addLink('link_error', errback)
+    this.addLink('link_error', requireSignature(errback, 'linkError()'))
     return this
   }
 
@@ -477,4 +477,16 @@ function dataOfOptions(options: WireOptions): Kwargs {
 /** A signature as data; everything else as it is. */
 export function toData<T>(value: T): T | SignatureData {
   return value instanceof Signature ? value.toJSON() : value
+}
+
+/** @throws TypeError when it is no signature; `where` is the function that was given it, for the message. */
+export function requireSignature(given: unknown, where: string): AnySignature {
+  if (given instanceof Signature) return given
+  throw new TypeError(`${where} takes signatures, such as add.s(4, 4), not ${shown(given)}`)
+}
+
+/** A task is a function; what is forgotten most often is to call its `s`. */
+function shown(value: unknown): string {
+  if (typeof value !== 'function') return repr(value)
+  return 's' in value ? `the task ${value.name} itself: say with which arguments, by its s(…)` : 'a function'
 }

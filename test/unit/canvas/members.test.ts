@@ -33,6 +33,22 @@ test('the body of a chord, too', () => {
   )
 })
 
+test('what is linked, and what a signature is piped into, too', () => {
+  for (const name of ['link', 'linkError', 'pipe'] as const) {
+    for (const [given, what] of [
+      [add, 'the task tasks\\.add itself: say'],
+      ['tasks.add', "'tasks\\.add'$"],
+    ] as const) {
+      const signature = add.s(1, 1)
+      assert.throws(
+        () => Reflect.apply(signature[name], signature, [given]),
+        new RegExp(`^TypeError: ${name}\\(\\) takes signatures, such as add\\.s\\(4, 4\\), not ${what}`),
+      )
+      assert.deepEqual(signature.options, {})
+    }
+  }
+})
+
 test('members that are made one by one are looked at when they are needed', () => {
   const parts: readonly unknown[] = [
     (function* () {
