@@ -93,7 +93,7 @@ function addPoolOptions(command: Command): void {
     group,
     flags: '-c, --concurrency <number>',
     help: 'tasks that run at once (default: number of processors; with async 100)',
-    parse: positiveInteger,
+    parse: wholeNumber,
   })
   addOption(command, {
     group,

@@ -18,7 +18,8 @@ export interface UserWorkerOptions {
    */
   readonly pool?: string | PoolClass
   /**
-   * Tasks at once: processes or threads (default: cores), calls on the event loop for `async` (default 100). Celery: `-c`.
+   * Tasks at once: processes or threads (default, and with 0: cores), calls on the event loop for `async` (default 100).
+   * Celery: `-c`.
    */
   readonly concurrency?: number
   /** Lets the size of the pool follow the load, between these bounds. Celery: `--autoscale`. */
@@ -150,7 +151,7 @@ export function normalizeWorkerOptions(user: UserWorkerOptions, settings: Worker
   return {
     hostname: expandNodeName(user.hostname ?? 'celery@%h'),
     pool: choosePool(user.pool ?? settings.workerPool),
-    concurrency: positive('concurrency', user.concurrency ?? settings.workerConcurrency),
+    concurrency: positive('concurrency', given(user.concurrency) ?? given(settings.workerConcurrency)),
     autoscale: user.autoscale && autoscaleOptions(user.autoscale),
     autoscaler: settings.workerAutoscaler === CELERYS_AUTOSCALER ? undefined : settings.workerAutoscaler,
     tasksPerProcess: positive('tasksPerProcess', user.tasksPerProcess) ?? settings.workerTasksPerProcess,
@@ -227,6 +228,11 @@ export function expandNodeName(template: string, machine: string = machineName()
   const [, first = '', host = template] = /^([^@]*)@(.*)$/s.exec(template) ?? []
   const complete = `${first || 'celery'}@${host || machine}`
   return complete.replace(/%([hnd%iI])/g, (_, key: string) => values[key] ?? '')
+}
+
+/** In Celery 0 says nothing, neither on the command line nor as a setting. */
+function given(number: number | undefined): number | undefined {
+  return number === 0 ? undefined : number
 }
 
 function positive(option: string, value: number | undefined): number | undefined {

@@ -22,7 +22,7 @@ export const workerSettings = {
     default: false,
     old: 'CELERYD_ENABLE_SOFT_SHUTDOWN_ON_IDLE',
   },
-  /** How many tasks run at once. `null`: as many as the machine has processors. */
+  /** How many tasks run at once. `null` or 0: as many as the machine has processors. */
   workerConcurrency: { type: 'int', default: null, old: 'CELERYD_CONCURRENCY' },
   /** The class that consumes messages. */
   workerConsumer: { type: 'class', default: 'celery.worker.consumer:Consumer', old: 'CELERYD_CONSUMER' },

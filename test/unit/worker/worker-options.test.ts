@@ -1,6 +1,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { expandNodeName } from '../../../src/worker/worker-options.ts'
+import { createTestApp } from '../../../src/testing.ts'
+import { expandNodeName, normalizeWorkerOptions } from '../../../src/worker/worker-options.ts'
+
+test('a concurrency of 0 is none that was given [1-171 6-019]', () => {
+  const concurrencyOf = (concurrency: number, workerConcurrency: number): number | undefined => {
+    const { workerSettings } = createTestApp({ workerConcurrency })
+    return normalizeWorkerOptions({ concurrency }, workerSettings).concurrency
+  }
+  assert.equal(concurrencyOf(0, 0), undefined)
+  assert.equal(concurrencyOf(0, 3), 3)
+  assert.equal(concurrencyOf(2, 3), 2)
+  assert.throws(() => concurrencyOf(-1, 3), /concurrency must be a whole number above 0, not -1/)
+})
 
 test('names of nodes are those of Celery, however much of one is given [6-018 7-017]', () => {
   const names: Readonly<Record<string, string>> = {
