@@ -62,7 +62,7 @@ export interface TaskPublishOptions {
   readonly deliveryMode?: 1 | 2
   /** Name of a compression: `gzip`, `zstd`, … */
   readonly compression?: string
-  /** Hard limit in seconds (or a text with a unit): the process that runs the task is killed. */
+  /** Hard limit in seconds (or a text with a unit): the process that runs the task is killed. 0: the setting's. */
   readonly timeLimit?: Duration
   /** Soft limit in seconds (or a text with a unit): `self.signal` fires. Not above `timeLimit`. */
   readonly softTimeLimit?: Duration
@@ -202,8 +202,9 @@ export function normalizeTaskOptions(
   annotated: UserTaskOptions = {},
 ): TaskOptions {
   const user = over(own, annotated)
-  const timeLimit = duration(user.timeLimit ?? settings.taskTimeLimit, 'timeLimit')
-  const softTimeLimit = duration(user.softTimeLimit ?? settings.taskSoftTimeLimit, 'softTimeLimit')
+  const timeLimit = limit(user.timeLimit, 'timeLimit') ?? limit(settings.taskTimeLimit, 'taskTimeLimit')
+  const softTimeLimit =
+    limit(user.softTimeLimit, 'softTimeLimit') ?? limit(settings.taskSoftTimeLimit, 'taskSoftTimeLimit')
   if (timeLimit !== undefined && softTimeLimit !== undefined && softTimeLimit > timeLimit) {
     throw new ImproperlyConfigured(
       `Task ${name}: softTimeLimit (${softTimeLimit} ms) must not be above timeLimit (${timeLimit} ms)`,
@@ -311,6 +312,12 @@ function checkedRate(rate: number | string | undefined, name: string): number | 
 
 function duration(value: Duration | null | undefined, option: string): number | undefined {
   return value === null || value === undefined ? undefined : toMilliseconds(value, option)
+}
+
+/** Python asks `limit or default`, so that 0 says nothing. */
+function limit(value: Duration | null | undefined, option: string): number | undefined {
+  const milliseconds = duration(value, option)
+  return milliseconds === 0 ? undefined : milliseconds
 }
 
 function seconds(milliseconds: number | undefined): number | undefined {

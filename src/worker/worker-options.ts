@@ -142,9 +142,8 @@ const DEFAULT_HEARTBEAT = 2
 
 /** @throws ImproperlyConfigured naming the option that cannot be. */
 export function normalizeWorkerOptions(user: UserWorkerOptions, settings: WorkerSettings): WorkerOptions {
-  const timeLimit = user.timeLimit === undefined ? undefined : toMilliseconds(user.timeLimit, 'timeLimit')
-  const softTimeLimit =
-    user.softTimeLimit === undefined ? undefined : toMilliseconds(user.softTimeLimit, 'softTimeLimit')
+  const timeLimit = limit('timeLimit', user.timeLimit)
+  const softTimeLimit = limit('softTimeLimit', user.softTimeLimit)
   if (timeLimit !== undefined && softTimeLimit !== undefined && softTimeLimit > timeLimit) {
     throw new ImproperlyConfigured('softTimeLimit must not be above timeLimit: the task would never see it')
   }
@@ -233,6 +232,10 @@ export function expandNodeName(template: string, machine: string = machineName()
 /** In Celery 0 says nothing, neither on the command line nor as a setting. */
 function given(number: number | undefined): number | undefined {
   return number === 0 ? undefined : number
+}
+
+function limit(option: string, value: Duration | undefined): number | undefined {
+  return value === undefined ? undefined : given(toMilliseconds(value, option))
 }
 
 function positive(option: string, value: number | undefined): number | undefined {

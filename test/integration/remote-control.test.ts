@@ -345,6 +345,9 @@ test('limits of tasks and the size of the pool change while it runs [6-114 6-115
   })
   assert.deepEqual(await registered(), ['t.add [rate_limit=0]', 't.gated [soft_time_limit=0.05]'])
   assert.deepEqual(await tell('time_limit', { task_name: 'nobody', soft: 1 }), { error: 'unknown task' })
+  // 0 is no limit, and not the end of every run.
+  await tell('time_limit', { task_name: 't.add', soft: 0, hard: 0 })
+  assert.deepEqual(await registered(), ['t.add [rate_limit=0]', 't.gated [soft_time_limit=0.05]'])
 })
 
 test('revokes by stamps [6-112 7-092]', async (t) => {

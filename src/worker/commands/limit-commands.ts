@@ -61,8 +61,9 @@ const timeLimit: Command = controls(
       return nok('unknown task')
     }
     timeLimits.set(name, {
-      softTimeLimit: soft === undefined ? undefined : toMilliseconds(soft, 'soft'),
-      timeLimit: hard === undefined ? undefined : toMilliseconds(hard, 'hard'),
+      // 0 takes a limit away, as nothing does.
+      softTimeLimit: soft ? toMilliseconds(soft, 'soft') : undefined,
+      timeLimit: hard ? toMilliseconds(hard, 'hard') : undefined,
     })
     logger.info(`New time limits for tasks of type ${name}: soft=${soft ?? 'None'} hard=${hard ?? 'None'}`)
     return ok('time limits set successfully')

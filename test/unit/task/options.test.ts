@@ -119,6 +119,14 @@ suite('options of a task', () => {
     assert.deepEqual(options.retryKwargs, { maxRetries: 7, countdown: 3000 })
   })
 
+  test('a time limit of 0 is none that was given [2-102 3-020]', () => {
+    const none = resolve({ timeLimit: 0, softTimeLimit: '0s' }, { taskTimeLimit: 0, taskSoftTimeLimit: 0 })
+    assert.deepEqual([none.timeLimit, none.softTimeLimit], [undefined, undefined])
+    assert.deepEqual(none.publish, { serializer: 'json' })
+    assert.equal(resolve({ timeLimit: 0, softTimeLimit: 10 }).softTimeLimit, 10_000)
+    assert.equal(resolve({ timeLimit: 0 }, { taskTimeLimit: 30 }).timeLimit, 30_000)
+  })
+
   test('a soft limit above the hard one is refused [3-020]', () => {
     assert.throws(
       () => resolve({ timeLimit: 5, softTimeLimit: 10 }),

@@ -14,6 +14,15 @@ test('a concurrency of 0 is none that was given [1-171 6-019]', () => {
   assert.throws(() => concurrencyOf(-1, 3), /concurrency must be a whole number above 0, not -1/)
 })
 
+test('a time limit of 0 is none that was given [6-019]', () => {
+  const { workerSettings } = createTestApp()
+  const { timeLimit, softTimeLimit } = normalizeWorkerOptions(
+    { timeLimit: 0, softTimeLimit: '5s' },
+    workerSettings,
+  )
+  assert.deepEqual([timeLimit, softTimeLimit], [undefined, 5000])
+})
+
 test('names of nodes are those of Celery, however much of one is given [6-018 7-017]', () => {
   const names: Readonly<Record<string, string>> = {
     foo: 'celery@foo',
