@@ -13,6 +13,7 @@ import {
 import { needs } from '../support/require-server.ts'
 import type { RedisServer } from '../support/servers/redis.ts'
 import { startRedis } from '../support/servers/redis.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
 
 const SEP = '\x06\x16'
 const withPriority = (text: string, priority: number) => {
@@ -288,6 +289,27 @@ suite('Redis queues', needs('redis-server'), () => {
     await redis.send('PERSIST', 'q')
     await store.put('q', [textMessage('c')])
     assert.equal(await ttl(), -1)
+  })
+
+  // Channels of one connection take from different queues: whoever waited last was the only one that was thought of.
+  test('all expiring queues that are consumed are kept, whichever are taken from last', async (t) => {
+    const url = await database()
+    const clock = new VirtualClock()
+    const { store } = await openTestStore(t, url, { clock })
+    const redis = await openTestConnection(t, url)
+    await store.declare('q', { durable: true, autoDelete: false, arguments: { 'x-expires': 60_000 } })
+    await store.bindings.add('ex', { queue: 'q', routingKey: 'q', pattern: '' })
+    await store.put('q', [textMessage('a')])
+    await store.put('other', [textMessage('b')])
+    await store.consuming(['q', 'other'])
+    assert.equal((await takeNext(store, ['other'])).length, 1)
+    await redis.send('ZADD', '_kombu.binding_deadlines', 1, 'ex')
+    await redis.send('PERSIST', 'q')
+    await clock.advance(60_000)
+    await eventually(async () => {
+      assert.ok(Number(await redis.send('PTTL', 'q')) > 0)
+      assert.ok(Number(await redis.send('ZSCORE', '_kombu.binding_deadlines', 'ex')) > 1)
+    })
   })
 
   test('bindings are kept as kombu keeps them and go with their queue [5-106]', async (t) => {

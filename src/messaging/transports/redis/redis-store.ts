@@ -87,7 +87,9 @@ export class RedisStore implements QueueStore {
   /** Milliseconds after which a queue without activity goes. AMQP: `x-expires`. */
   readonly #expiring = new Map<string, number>()
   /** Of the last `take` that waited. */
-  #consumed: readonly string[] = []
+  #awaited: readonly string[] = []
+  /** On this connection, as far as that was told. */
+  #consumed: readonly string[] | undefined
   #closing: Promise<void> | undefined
 
   /** Use `openRedisStore`. */
@@ -155,7 +157,7 @@ export class RedisStore implements QueueStore {
       clock,
       warn,
       keepQueues: () => this.#keepUsed(),
-      keepBindings: () => this.bindings.refresh(this.#consumed),
+      keepBindings: () => this.bindings.refresh(this.#used),
     })
     void connection.closed.then((reason) => {
       if (reason !== undefined) fail(reason)
@@ -174,6 +176,7 @@ export class RedisStore implements QueueStore {
    * What of it belongs to queues that are not consumed any more goes back.
    */
   async consuming(queues: readonly string[]): Promise<void> {
+    this.#consumed = queues
     await this.#orFail(this.#claim(queues))
     const unwanted = this.#inherited.filter(({ queue }) => !queues.includes(queue))
     if (unwanted.length === 0) return
@@ -214,7 +217,7 @@ export class RedisStore implements QueueStore {
 
   async #await(queues: readonly string[], max: number, signal: AbortSignal): Promise<readonly Taken[]> {
     if (this.#options.ackEmulation) await this.#caretaker.start()
-    this.#consumed = queues
+    this.#awaited = queues
     await this.#wake.start()
     const inherited = await this.#inherit(queues, max)
     return inherited.length > 0 ? inherited : this.#take(queues, { max, signal, wait: true })
@@ -329,10 +332,14 @@ export class RedisStore implements QueueStore {
     return this.#keys.lists(queue).map((list) => [command, list] as const)
   }
 
+  get #used(): readonly string[] {
+    return this.#consumed ?? this.#awaited
+  }
+
   /** What was taken over is renewed from here until it is handed out: then it is by who got it. */
   async #keepUsed(): Promise<void> {
     if (this.#inherited.length > 0) await this.#unacked.renew(this.#inherited)
-    await this.#keepQueues(this.#consumed)
+    await this.#keepQueues(this.#used)
   }
 
   /** What expires must not while it is used. */
