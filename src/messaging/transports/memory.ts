@@ -137,7 +137,7 @@ class MemoryQueue {
 }
 
 function levelOf({ properties }: StoredMessage): number {
-  return Math.min(Math.max(properties.priority ?? 0, 0), FEATURES.priorities.levels - 1)
+  return Math.min(Math.max(Math.trunc(properties.priority ?? 0) || 0, 0), FEATURES.priorities.levels - 1)
 }
 
 function milliseconds(value: unknown): number | undefined {
@@ -155,6 +155,8 @@ interface Waiter {
 /** The queues behind one URL. */
 class MemoryBroker {
   readonly bindings: BindingTable = new LocalBindings()
+  /** Queues that are consumed, by connection. */
+  readonly consumed: Map<QueueStore, readonly string[]> = new Map()
   readonly #clock: Clock
   readonly #queues = new Map<string, MemoryQueue>()
   readonly #waiters = new Set<Waiter>()
@@ -256,6 +258,14 @@ class MemoryStore implements QueueStore {
     this.#broker.queue(queue).declare(declaration)
   }
 
+  async consuming(queues: readonly string[]): Promise<void> {
+    this.#broker.consumed.set(this, queues)
+  }
+
+  async consumedElsewhere(queue: string): Promise<boolean> {
+    return [...this.#broker.consumed].some(([store, queues]) => store !== this && queues.includes(queue))
+  }
+
   async exists(queue: string): Promise<boolean> {
     return this.#broker.has(queue)
   }
@@ -306,6 +316,7 @@ class MemoryStore implements QueueStore {
   }
 
   async close(): Promise<void> {
+    this.#broker.consumed.delete(this)
     this.#closed.resolve(undefined)
   }
 

@@ -395,10 +395,11 @@ export class VirtualChannel implements Channel {
     return this.#consumers.remove(consumer)
   }
 
-  /** AMQP's auto-delete: the queue goes with its last consumer. */
+  /** AMQP's auto-delete: the queue goes with its last consumer. What broadcasts alone feed is nobody else's. */
   async #leave(queue: string): Promise<void> {
     if (!this.#host.autoDelete.has(queue) || this.#host.consumers.of(queue).length > 0) return
     this.#host.autoDelete.delete(queue)
+    if (!this.#subscriptions.feeds(queue) && (await this.#store.consumedElsewhere?.(queue))) return
     await this.#removeQueue(queue)
   }
 

@@ -124,6 +124,11 @@ export interface QueueStore {
    * anything. For stores that delete unused queues (`x-expires`).
    */
   consuming?(queues: readonly string[]): Promise<void>
+  /**
+   * Whether others consume the queue, or may do: then it does not go with its last consumer on this connection, though it
+   * is to be deleted automatically. A store that leaves it out has nobody else.
+   */
+  consumedElsewhere?(queue: string): Promise<boolean>
   /** Whether the queue is there, for passive declaration. Stores that cannot tell leave it out. */
   exists?(queue: string): Promise<boolean>
   /** Messages waiting in the queue (held ones not counted). */

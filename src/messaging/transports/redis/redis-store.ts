@@ -276,6 +276,11 @@ export class RedisStore implements QueueStore {
     return this.#unacked.restore(taken, position)
   }
 
+  /** Nobody knows all consumers. Only what expires by itself is surely one's own; the rest stays, as with kombu. */
+  async consumedElsewhere(queue: string): Promise<boolean> {
+    return !this.#expiring.has(queue)
+  }
+
   async exists(queue: string): Promise<boolean> {
     return Number(await this.#connection.send('EXISTS', ...this.#keys.lists(queue))) > 0
   }

@@ -91,6 +91,12 @@ export class SqliteQueueStore implements QueueStore {
     return this.#file.read(() => select.get(queue)) !== undefined
   }
 
+  async consumedElsewhere(queue: string): Promise<boolean> {
+    const owner = this.#owner.registered ? await this.#owner.id() : 0
+    const select = this.#file.prepare('SELECT 1 FROM celeriac_consumers WHERE queue = ? AND owner <> ?')
+    return this.#file.read(() => select.get(queue, owner)) !== undefined
+  }
+
   async consuming(queues: readonly string[]): Promise<void> {
     if (queues.length === 0 && !this.#owner.registered) return
     this.#letGo?.()

@@ -459,6 +459,26 @@ test('exclusive queues go with the connection', async () => {
   assert.deepEqual(store.of('remove'), [['mine']])
 })
 
+// A worker that stops must not take away what another one works on, nor the way of messages to it.
+test('an auto-delete queue stays while others consume it; what broadcasts alone feed is nobody else’s', async () => {
+  const { store, channel } = await fixture((fake) => {
+    fake.fanout = new FakeFanout()
+    fake.consumedElsewhere = async (queue) => queue !== 'mine'
+  })
+  const exchange = { name: 'x', type: 'fanout', durable: true, autoDelete: false, arguments: {} }
+  await channel.declareExchange(exchange)
+  await channel.declareExchange({ ...exchange, name: 'd', type: 'direct' })
+  for (const name of ['ours', 'mine', 'heard']) {
+    await channel.declareQueue({ name, durable: true, exclusive: false, autoDelete: true, arguments: {} })
+    const bound = name === 'heard' ? 'x' : 'd'
+    await channel.bind({ queue: name, exchange: bound, routingKey: name, arguments: {} })
+    const { cancel } = await channel.consume(name, () => undefined)
+    await cancel()
+  }
+  assert.deepEqual(store.of('remove'), [['mine'], ['heard']])
+  assert.deepEqual(await channel.bindings?.('d'), [{ queue: 'ours', exchange: 'd', routingKey: 'ours' }])
+})
+
 // The event loop must not starve while messages never run out.
 test('other work gets its turn while messages are delivered without end', async () => {
   const { channel } = await fixture()

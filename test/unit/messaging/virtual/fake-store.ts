@@ -46,6 +46,7 @@ export class FakeStore implements QueueStore {
   lease?: { readonly everyMs: number; renew(taken: readonly Taken[]): Promise<void> }
   fanout?: Fanout
   postpone?: QueueStore['postpone']
+  consumedElsewhere?: (queue: string) => Promise<boolean>
   /** Errors to be thrown by the next call of a verb. */
   readonly failures = new Map<string, Error>()
   #lastHandle = 0
