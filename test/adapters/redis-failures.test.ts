@@ -308,19 +308,20 @@ suite('Redis and what goes wrong', needs('redis-server'), () => {
     await Promise.all([one.closed, other.closed])
     const [lost] = [await redis.send('ZRANGE', 'celeriac:consumers', 0, -1)].flat().map(String)
     const clock = new VirtualClock()
-    const { store } = await openTestStore(t, url, { inheritance: early, clock })
+    const options = { health_check_interval: 0 }
+    const { store } = await openTestStore(t, url, { inheritance: early, clock, options })
     await takeNow(store, ['other'])
-    // A timer for each of: signs of life, leases, bindings, the connection.
+    // A timer for each of: signs of life, leases, bindings.
     const pass = async (seconds: number): Promise<void> => {
       for (let at = 0; at < seconds; at += 2) {
-        await eventually(() => assert.equal(clock.pending, 4))
+        await eventually(() => assert.equal(clock.pending, 3))
         // It has been silent since the connections broke.
         await redis.send('ZADD', 'celeriac:consumers', 'XX', 1, lost ?? '')
         await clock.advance(2000)
       }
     }
     await pass(36)
-    await eventually(() => assert.equal(clock.pending, 4))
+    await eventually(() => assert.equal(clock.pending, 3))
     assert.equal(await store.size('q'), 0)
     const { store: back } = await openTestStore(t, url, { inheritance: late })
     assert.deepEqual((await takeNext(back, ['q'])).map(textOf), ['a'])

@@ -295,7 +295,8 @@ suite('Redis queues', needs('redis-server'), () => {
   test('all expiring queues that are consumed are kept, whichever are taken from last', async (t) => {
     const url = await database()
     const clock = new VirtualClock()
-    const { store } = await openTestStore(t, url, { clock })
+    // The server does not know that time flies: it would be late with its answer.
+    const { store } = await openTestStore(t, url, { clock, options: { health_check_interval: 0 } })
     const redis = await openTestConnection(t, url)
     await store.declare('q', { durable: true, autoDelete: false, arguments: { 'x-expires': 60_000 } })
     await store.bindings.add('ex', { queue: 'q', routingKey: 'q', pattern: '' })
@@ -310,6 +311,25 @@ suite('Redis queues', needs('redis-server'), () => {
       assert.ok(Number(await redis.send('PTTL', 'q')) > 0)
       assert.ok(Number(await redis.send('ZSCORE', '_kombu.binding_deadlines', 'ex')) > 1)
     })
+  })
+
+  // Remote control of an app named so would be deaf.
+  test('broadcasts are heard whatever is in the names', async (t) => {
+    const url = await database()
+    const { store } = await openTestStore(t, url, { options: { global_keyprefix: 'a[1]*' } })
+    const heard: string[] = []
+    for (const [exchange, key] of [
+      ['all\\[x]?*', ''],
+      ['some', 'k[1]?.*'],
+    ] as const) {
+      await store.fanout.subscribe(exchange, key, ({ body }) => heard.push(Buffer.from(body).toString()))
+    }
+    await store.fanout.publish('all\\[x]?*', 'k', textMessage('a'))
+    await store.fanout.publish('all\\[x]?*', '', textMessage('b'))
+    await store.fanout.publish('all\\xyz', '', textMessage('others'))
+    await store.fanout.publish('some', 'k1x.y', textMessage('others'))
+    await store.fanout.publish('some', 'k[1]?.y', textMessage('c'))
+    await eventually(() => assert.deepEqual(heard, ['a', 'b', 'c']))
   })
 
   test('bindings are kept as kombu keeps them and go with their queue [5-106]', async (t) => {

@@ -40,9 +40,9 @@ export class RedisFanout implements Fanout {
     deliver: (message: StoredMessage) => void,
   ): Promise<{ cancel(): Promise<void> }> {
     const { keys, subscriber } = this.#options
-    const own = keys.channel(exchange, routingKey.replaceAll('#', '*'))
+    const own = keys.channelPattern(exchange, routingKey)
     // Bound without a key, a queue of a fanout exchange gets everything, as in AMQP. In kombu only what has no key.
-    const all = keys.channel(exchange, '*')
+    const all = keys.channelPattern(exchange, '*')
     const patterns = routingKey === '' && all !== own ? [own, all] : [own]
     const subscriptions = await Promise.all(
       patterns.map((pattern) => {

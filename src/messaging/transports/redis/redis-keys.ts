@@ -93,4 +93,12 @@ export class RedisKeys {
     const suffix = fanoutPatterns && routingKey !== '' ? `/${routingKey}` : ''
     return `${globalKeyPrefix}${fanoutPrefix}${exchange}${suffix}`
   }
+
+  /** Pattern for the channels of a fanout exchange: `#` and `*` in the key stand for any text, all else for itself. */
+  channelPattern(exchange: string, key: string): string {
+    const { globalKeyPrefix, fanoutPrefix, fanoutPatterns } = this.#options
+    const suffix =
+      fanoutPatterns && key !== '' ? `/${key.replace(/[\\?[\]]/g, '\\$&').replaceAll('#', '*')}` : ''
+    return `${globalKeyPrefix}${fanoutPrefix}${exchange}`.replace(/[\\*?[\]]/g, '\\$&') + suffix
+  }
 }
