@@ -116,7 +116,11 @@ export class AsyncPool implements Pool {
   }
 
   #abortAll(): void {
-    for (const entry of [...this.#jobs.values()]) {
+    // Those that wait first: otherwise each slot that becomes free is given to one of them.
+    const entries = [...this.#jobs.values()].toSorted(
+      (one, other) => Number(one.running) - Number(other.running),
+    )
+    for (const entry of entries) {
       entry.context.abort('shutdown')
       this.#settle(entry, { kind: 'terminated', signal: 'SIGTERM' })
     }

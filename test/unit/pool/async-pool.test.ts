@@ -58,3 +58,22 @@ test('a job that has done its work and waits for others is neither terminated no
   await pool.stop({ graceful: false })
   assert.deepEqual(await stays, { kind: 'terminated', signal: 'SIGTERM' })
 })
+
+test('a stop that is not graceful starts none of the jobs that wait', async () => {
+  const ran: unknown[] = []
+  const runner = {
+    run: (data: unknown) => {
+      ran.push(data)
+      return new Promise<never>(() => undefined)
+    },
+    close: () => Promise.resolve(),
+  }
+  const pool = new AsyncPool({ size: 1 })
+  await pool.start({ module: '', init: undefined, create: () => Promise.resolve(runner) })
+  const outcomes = ['runs', 'waits', 'waits, too'].map((id) =>
+    pool.run({ id, data: id, softTimeLimit: undefined, timeLimit: undefined }),
+  )
+  await pool.stop({ graceful: false })
+  for (const { kind } of await Promise.all(outcomes)) assert.equal(kind, 'terminated')
+  assert.deepEqual(ran, ['runs'])
+})
