@@ -1,6 +1,7 @@
 /** Commands that keep tasks from running, or end them. Celery: `revoke`, `terminate`. */
 import { constants } from 'node:os'
 import { repr } from '../../util/repr.ts'
+import type { Request } from '../request.ts'
 import { stampValues } from '../revokes.ts'
 import { type Command, controls, ok } from './command.ts'
 import type { CommandArguments } from './command-arguments.ts'
@@ -39,7 +40,7 @@ async function revokeTasks(
 ): Promise<unknown> {
   const { logger, revokes } = state
   revokes.add(ids)
-  const held = [...ids].flatMap((id) => state.state.find(id))
+  const held = waitingFirst([...ids].flatMap((id) => state.state.find(id)))
   if (signal !== undefined) {
     for (const { id } of held) logger.info(`Terminating ${id} (${signal})`)
   } else logger.info(`Tasks flagged as revoked: ${[...ids].join(', ')}`)
@@ -49,6 +50,11 @@ async function revokeTasks(
   await Promise.all([...ids].filter((id) => !here.has(id)).map((id) => markRevoked(state, id)))
   if (signal === undefined) return ok(`tasks ${repr(ids)} flagged as revoked`)
   return ok(here.size === 0 ? 'terminate: tasks unknown' : `terminate: ${[...here].join(', ')}`)
+}
+
+/** The end of one that runs makes room for one that waits: that one must not start if it is revoked, too. */
+function waitingFirst(requests: Iterable<Request>): Request[] {
+  return [...requests].toSorted((one, other) => Number(one.running) - Number(other.running))
 }
 
 /** Also for tasks that nobody has yet: whoever waits for the result need not wait for a worker to find the message. */
@@ -73,7 +79,7 @@ const revokeByStampedHeaders: Command = controls(
     for (const [name, stamps] of Object.entries(headers)) state.revokes.addStamps(name, stampValues(stamps))
     const signal = args.flag('terminate') ? readSignal(args) : undefined
     const ended = new Map<string, Set<unknown>>()
-    for (const request of [...state.state.requests]) {
+    for (const request of waitingFirst(state.state.requests)) {
       const stamp = state.revokes.revokingStamp(request.subject.job.headers)
       if (stamp === undefined) continue
       const [name, value] = stamp
