@@ -90,8 +90,12 @@ export class Tracer {
       new NotRegistered(job.headers.task),
       this.#host.tasks.resultContext.errorClasses,
     )
-    await storeResult(this.#host.tasks, request, failure.state, failure.triple)
-    await this.#completion.failed(request, failure, { store: true, chain: true, errbacks: true })
+    try {
+      await storeResult(this.#host.tasks, request, failure.state, failure.triple)
+      await this.#completion.failed(request, failure, { store: true, chain: true, errbacks: true })
+    } catch (error) {
+      this.#host.tasks.logger.error(`Cannot store why ${request.task}[${request.id}] is not run`, { error })
+    }
     const detail = `Received unregistered task of type '${job.headers.task}'`
     return { kind: 'invalid', reason: 'unknown-task', detail }
   }

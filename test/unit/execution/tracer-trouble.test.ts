@@ -242,6 +242,15 @@ suite('a job that cannot be run', () => {
     })
     assert.equal(host.sent.length, 1)
   })
+
+  test('nor can its result be stored: the message is told of all the same', async () => {
+    const host = new RecordingHost()
+    host.backend.broken = new BackendStoreError('down')
+    const outcome = await run(host, jobOf('gone'))
+    assert.ok(outcome.kind === 'invalid')
+    assert.equal(outcome.reason, 'unknown-task')
+    assert.equal(host.errors.length, 1)
+  })
 })
 
 suite('a task that has succeeded already [2-159 7-075]', () => {
