@@ -84,9 +84,15 @@ export class ChildHandle {
     return this.#body.pid
   }
 
-  /** Settles when it is there, before it has loaded anything; or when it is gone. */
-  get up(): Promise<void> {
-    return this.#up.promise
+  /** Whether it is there, before it has loaded anything, or gone within so many milliseconds. */
+  isUpWithin(milliseconds: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = systemClock.setTimeout(() => resolve(false), milliseconds)
+      void this.#up.promise.then(() => {
+        timer.cancel()
+        resolve(true)
+      })
+    })
   }
 
   /** Settles when the runner was made; rejects when that failed or the child died before. */

@@ -152,7 +152,7 @@ export class ChildPool implements Pool {
   terminate(id: string, signal: string): boolean {
     const waiting = this.#waiting.get(id)
     if (waiting !== undefined) {
-      this.#settle(waiting, { kind: 'terminated', signal })
+      this.#drop(waiting, { kind: 'terminated', signal })
       return true
     }
     const entry = this.#running.get(id)
@@ -165,7 +165,7 @@ export class ChildPool implements Pool {
     const outcome: PoolOutcome = { kind: 'terminated', signal: 'SIGTERM' }
     const waiting = this.#waiting.get(id)
     if (waiting !== undefined) {
-      this.#settle(waiting, outcome)
+      this.#drop(waiting, outcome)
       return
     }
     const entry = this.#running.get(id)
@@ -316,6 +316,12 @@ export class ChildPool implements Pool {
     this.#quiet?.()
   }
 
+  /** One that waits is not wanted any more. It may have held up those behind it. */
+  #drop(waiting: Entry, outcome: PoolOutcome): void {
+    this.#settle(waiting, outcome)
+    this.#fill()
+  }
+
   /** Hands waiting jobs to children with room, those that came back first. */
   #fill(): void {
     for (const [id, entry] of this.#waiting) {
@@ -375,7 +381,7 @@ export class ChildPool implements Pool {
   /** Starts a child; settles when it serves. One that gives no sign of life in time is given up for another. */
   async #raise(patience: number = this.#aliveTimeout): Promise<void> {
     const child = this.#spawn()
-    if (await isInTime(child.up, patience)) {
+    if (await child.isUpWithin(patience)) {
       try {
         await child.ready
       } catch (error) {
@@ -423,6 +429,8 @@ export class ChildPool implements Pool {
         this.#takeBack(entry)
       }
     }
+    // What it leaves behind may find no other occasion: the others may have nothing to do.
+    this.#fill()
     this.#quiet?.()
     // Of one that could not start whoever started it hears.
     if (!served) return
@@ -466,17 +474,6 @@ export class ChildPool implements Pool {
     }
     this.#quiet = undefined
   }
-}
-
-/** Whether it settles within so many milliseconds. */
-function isInTime(promise: Promise<void>, milliseconds: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const timer = systemClock.setTimeout(() => resolve(false), milliseconds)
-    void promise.then(() => {
-      timer.cancel()
-      resolve(true)
-    })
-  })
 }
 
 interface Entry {

@@ -239,3 +239,40 @@ test('a graceful stop goes on when a child cannot be replaced at once', async (t
   await stopped
   assert.equal(children.length, 3)
 })
+
+test('jobs of a child that dies on its way out run in the one that took its place', async (t) => {
+  const { pool, children, child } = await shortPool(t)
+  child.blocked = true
+  const outcomes = ['one', 'two', 'three'].map((id) => pool.run(jobOf(id)))
+  await turns()
+  child.events.received(['heavy', 1_000_000])
+  await turns()
+  assert.equal(children.length, 2)
+  child.exit(137)
+  assert.deepEqual(await work(children, outcomes), ['returned', 'returned', 'returned'])
+})
+
+for (const verb of ['terminate', 'withdraw'] as const) {
+  test(`when what waits for a child of its own is not wanted any more (${verb}), those behind it run`, async (t) => {
+    const { pool, children } = await scriptedPool(
+      t,
+      { processes: 2, tasksPerProcess: 2 },
+      (child, number) => {
+        child.blocked = number === 3
+      },
+    )
+    const [first, second] = children
+    assert.ok(first && second)
+    for (const id of ['started', 'elsewhere', 'suspect']) void pool.run(jobOf(id))
+    await turns()
+    assert.deepEqual(first.jobs, ['started', 'suspect'])
+    first.accept()
+    first.exit(9)
+    void pool.run(jobOf('next'))
+    await turns()
+    assert.deepEqual(second.jobs, ['elsewhere'])
+    pool[verb]('suspect', 'SIGTERM')
+    await turns()
+    assert.deepEqual(second.jobs, ['elsewhere', 'next'])
+  })
+}
