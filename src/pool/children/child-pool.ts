@@ -385,6 +385,8 @@ export class ChildPool implements Pool {
       try {
         await child.ready
       } catch (error) {
+        // It was told to go before it was there.
+        if (child.retiring) return
         child.kill()
         throw error
       }

@@ -276,3 +276,18 @@ for (const verb of ['terminate', 'withdraw'] as const) {
     assert.deepEqual(second.jobs, ['elsewhere', 'next'])
   })
 }
+
+test('a child that is not needed any more before it is there is no failure, and the next one is started at once', async (t) => {
+  const { pool, children, warnings } = await scriptedPool(t, { processes: 1 }, (child, number) => {
+    child.blocked = number === 2
+  })
+  const grown = pool.resize(2)
+  await turns()
+  await pool.resize(1)
+  children[1]?.exit(0)
+  await grown
+  await turns()
+  void pool.resize(2)
+  assert.equal(children.length, 3)
+  assert.deepEqual(warnings, [])
+})
