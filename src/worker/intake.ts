@@ -3,6 +3,7 @@ import type { Delivery } from '../messaging/message.ts'
 import type { Logger } from '../util/logger.ts'
 import { postponedUntil } from './far-etas.ts'
 import { Request, type RequestHost, requestKey } from './request.ts'
+import type { RequestSubject } from './request-subject.ts'
 import type { Session } from './session.ts'
 import { deliveredJob, readDelivery, type StrategyOptions, type Unrunnable } from './strategy.ts'
 import type { WorkerState } from './worker-state.ts'
@@ -31,24 +32,19 @@ export class Intake {
     const { host, state, strategy } = this.#options
     state.delivered += 1
     if (session.lost) return
+    const reading = readDelivery(delivery, strategy)
+    // Before anything else: given back, it would run once more elsewhere.
+    if (reading.runnable && this.#isAnswered(reading.subject, delivery, session)) return
     if (host.stopping) {
       session.giveBack(delivery.tag)
       return
     }
-    const reading = readDelivery(delivery, strategy)
     if (!reading.runnable) {
       void this.#refuse(delivery, session, reading.problem)
       return
     }
     const { subject } = reading
     const { headers } = subject.job
-    if (!delivery.redelivered) state.deliveredAnew(headers)
-    const answered =
-      delivery.redelivered &&
-      state.answerRedelivery(requestKey(headers), delivery.tag, session, (request) =>
-        request.adopt(delivery, session),
-      )
-    if (answered) return
     if (this.#isWornOut(delivery)) {
       const detail = `${headers.task}[${headers.id}] was delivered ${host.maxDeliveries} times and never came to an end`
       void this.#refuse(delivery, session, { reason: 'too-often', detail, headers })
@@ -59,6 +55,17 @@ export class Intake {
     const request = new Request(host, subject, delivery, session)
     host.observers.received(request)
     request.admit()
+  }
+
+  /** Whether it is the second delivery of a task that runs or has run here. */
+  #isAnswered({ job }: RequestSubject, delivery: Delivery, session: Session): boolean {
+    const { state } = this.#options
+    if (!delivery.redelivered) {
+      state.deliveredAnew(job.headers)
+      return false
+    }
+    const adopt = (request: Request): void => request.adopt(delivery, session)
+    return state.answerRedelivery(requestKey(job.headers), delivery.tag, session, adopt)
   }
 
   /** Brokers that count deliveries tell what killed whole workers; who restarts after a crash has no other way. */

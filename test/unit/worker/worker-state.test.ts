@@ -68,6 +68,19 @@ async function setUp(t: TestContext) {
   return {
     ran,
     state,
+    /** It stops; answers what the connection is told from then on. */
+    stop: () => {
+      host.stopping = true
+      const told: (readonly [what: string, tag: unknown])[] = []
+      const tell = (what: string) => async (tags: readonly unknown[]) =>
+        void told.push(...tags.map((tag) => [what, tag] as const))
+      Object.assign(session.channel, { ack: tell('ack'), reject: tell('give back') })
+      return async () => {
+        session.quiet()
+        await session.drain()
+        return told
+      }
+    },
     take: (delivery: Delivery) => intake.take(delivery, session),
     /** What runs ends so. */
     end: async (outcome: object = { kind: 'ignored' }) => {
@@ -115,6 +128,24 @@ test('one that is acknowledged early and still runs does not run again', async (
   }
   await end()
   assert.deepEqual(ran, ['one'])
+})
+
+test('what comes again while the worker stops is given back, unless it runs or has run here', async (t) => {
+  const { ran, take, end, reconnect, stop } = await setUp(t)
+  take(deliveryOf('t.late', 'ended'))
+  await end()
+  take(deliveryOf('t.late', 'runs'))
+  await reconnect()
+  const told = stop()
+  const [ended, runs, other] = ['ended', 'runs', 'other'].map((id) => deliveryOf('t.late', id, true))
+  for (const delivery of [ended, runs, other]) if (delivery !== undefined) take(delivery)
+  await end()
+  assert.deepEqual(await told(), [
+    ['ack', ended?.tag],
+    ['ack', runs?.tag],
+    ['give back', other?.tag],
+  ])
+  assert.deepEqual(ran, ['ended', 'runs'])
 })
 
 /** The connection is lost while one waits behind the other; both are delivered again, and end. */
