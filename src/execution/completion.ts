@@ -182,5 +182,12 @@ export class Completion {
 
 /** Without repetitions: `link_error` of a canvas leaves the same errback in several places. */
 function unique(signatures: readonly SignatureData[]): SignatureData[] {
-  return [...new Map(signatures.map((signature) => [JSON.stringify(signature), signature])).values()]
+  return [
+    ...new Map(signatures.map((signature) => [JSON.stringify(signature, comparable), signature])).values(),
+  ]
+}
+
+/** Big integers, which JSON of JavaScript refuses. */
+function comparable(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? { bigint: value.toString() } : value
 }

@@ -122,6 +122,19 @@ suite('a chord of which a member failed', () => {
     assert.match(String(host.errors[0]), /Chord 'g' raised: Dependency b raised Error\('boom'\)/)
   })
 
+  test('fails and calls its errbacks once, although JSON of JavaScript cannot hold their arguments', async () => {
+    const host = new RecordingHost()
+    const errback = signature('errback', { args: [2n ** 70n] })
+    await header(host, signature('body', { options: { task_id: 'body', link_error: [errback, errback] } }), {
+      fails: true,
+    })
+    assert.deepEqual(stored(host, 'body'), ['FAILURE', chordError])
+    assert.deepEqual(
+      host.sent.map(({ name, args }) => [name, args]),
+      [['errback', ['body', 2n ** 70n]]],
+    )
+  })
+
   test('fails all of a chain [3-116]', async () => {
     const host = new RecordingHost()
     const [first, last] = ['first', 'last'].map((id) =>
