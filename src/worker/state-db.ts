@@ -81,13 +81,14 @@ export class StateDb {
 
   #text(): string {
     const { revokes, clock } = this.#options
-    return `${JSON.stringify({
+    const state = {
       format: FORMAT,
       version: VERSION,
       clock: clock.forward(),
       revoked: revokes.entries,
       stamps: revokes.stamps,
-    })}\n`
+    }
+    return `${JSON.stringify(state, withBigInts)}\n`
   }
 }
 
@@ -137,9 +138,21 @@ function parseState(text: string, path: string): SavedState {
     clock: typeof clock === 'number' ? clock : 0,
     revoked: Array.isArray(revoked) ? revoked.filter(isEntry) : [],
     stamps: isRecord(stamps)
-      ? Object.entries(stamps).flatMap(([name, values]) => (Array.isArray(values) ? [[name, values]] : []))
+      ? Object.entries(stamps).flatMap(([name, values]) =>
+          Array.isArray(values) ? [[name, values.map(plainStamp)]] : [],
+        )
       : [],
   }
+}
+
+/** Stamps may be integers of any size, which JSON of JavaScript refuses: `{bigint: '…'}`. */
+function withBigInts(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? { bigint: value.toString() } : value
+}
+
+function plainStamp(value: unknown): unknown {
+  const digits = isRecord(value) ? value['bigint'] : undefined
+  return typeof digits === 'string' && /^-?\d+$/.test(digits) ? BigInt(digits) : value
 }
 
 function parseJson(text: string): unknown {
