@@ -7,7 +7,7 @@ import { FrameSocket } from './frame-socket.ts'
 /** Milliseconds between two looks at a pipe whose process has ended. */
 const LOOK_MS = 500
 /** Milliseconds that a child whose pipe is closed, so that nobody can reach it any more, may go on. */
-const UNREACHABLE_MS = 2000
+const UNREACHABLE_MS = 5000
 
 /** Starts a child process. One that cannot be started is one that has died. */
 export function openChildProcess(events: ChildBodyEvents): ChildBody {

@@ -5,12 +5,12 @@ import { JobLoop } from '../../../src/pool/children/job-loop.ts'
 import type { AbortReason } from '../../../src/pool/pool.ts'
 import { eventually, eventuallyValue } from '../../support/eventually.ts'
 
-/** Runs until the process emits `SIGUSR2`, and answers why it should have ended; `releases`: its work is done before. */
+/** Runs until the promise `ended` settles, and answers why it should have ended; `releases`: its work is done before. */
 const RUNNER = `data:text/javascript,${encodeURIComponent(`
   export const createRunner = async () => ({
-    run: async (releases, context) => {
+    run: async ({ releases, ended }, context) => {
       if (releases) context.release()
-      await new Promise((resolve) => process.once('SIGUSR2', resolve))
+      await ended
       return context.reason
     },
     close: async () => {},
@@ -23,10 +23,7 @@ async function startLoop() {
   const loop = new JobLoop({ parent, weigh: () => 0, leave: () => undefined })
   loop.receive(['init', RUNNER, undefined, 1, undefined])
   await eventually(() => assert.ok(told.some(([what]) => what === 'ready')))
-  const done = async () => {
-    process.emit('SIGUSR2')
-    return await eventuallyValue(() => told.find((message) => message[0] === 'done'))
-  }
+  const done = () => eventuallyValue(() => told.find((message) => message[0] === 'done'))
   return { tell: (message: ToChild) => loop.receive(message), done }
 }
 
@@ -36,8 +33,10 @@ for (const [releases, why, reason] of [
 ] as const satisfies readonly (readonly [boolean, string, AbortReason | undefined])[]) {
   test(`of a job that is terminated: ${why}`, async () => {
     const { tell, done } = await startLoop()
-    tell(['job', 'one', releases, undefined, true])
+    const { promise: ended, resolve: end } = Promise.withResolvers<void>()
+    tell(['job', 'one', { releases, ended }, undefined, true])
     tell(['abort', 'one', 'terminate'])
+    end()
     const [, id, value, , aborted] = await done()
     assert.deepEqual([id, value, aborted], ['one', reason, reason !== undefined])
   })
