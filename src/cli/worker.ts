@@ -135,7 +135,7 @@ function addPoolOptions(command: Command): void {
     group,
     flags: '--max-memory-per-child <KiB>',
     help: 'replace a process, after its task, when it has more memory',
-    parse: positiveInteger,
+    parse: wholeNumber,
   })
 }
 

@@ -164,7 +164,7 @@ export function normalizeWorkerOptions(user: UserWorkerOptions, settings: Worker
     maxTasksPerChild: positive('maxTasksPerChild', user.maxTasksPerChild ?? settings.workerMaxTasksPerChild),
     maxMemoryPerChild: positive(
       'maxMemoryPerChild',
-      user.maxMemoryPerChild ?? settings.workerMaxMemoryPerChild,
+      given(user.maxMemoryPerChild) ?? given(settings.workerMaxMemoryPerChild),
     ),
     procAliveTimeout: toMilliseconds(settings.workerProcAliveTimeout, 'workerProcAliveTimeout'),
     direct: settings.workerDirect,

@@ -14,6 +14,12 @@ test('a concurrency of 0 is none that was given [1-171 6-019]', () => {
   assert.throws(() => concurrencyOf(-1, 3), /concurrency must be a whole number above 0, not -1/)
 })
 
+test('a limit of 0 on the memory is none [1-181 6-019 7-028]', () => {
+  const { workerSettings } = createTestApp({ workerMaxMemoryPerChild: 0 })
+  assert.equal(normalizeWorkerOptions({}, workerSettings).maxMemoryPerChild, undefined)
+  assert.equal(normalizeWorkerOptions({ maxMemoryPerChild: 5 }, workerSettings).maxMemoryPerChild, 5)
+})
+
 test('a time limit of 0 is none that was given [6-019]', () => {
   const { workerSettings } = createTestApp()
   const { timeLimit, softTimeLimit } = normalizeWorkerOptions(
