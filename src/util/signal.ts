@@ -5,6 +5,7 @@
  */
 
 import type { Logger } from './logger.ts'
+import { repr } from './repr.ts'
 
 /** Takes what is sent; may be async, in which case the sender waits for it. */
 export type Receiver<Payload> = (payload: Payload) => unknown
@@ -49,8 +50,11 @@ export class Signal<Payload extends object> {
     return this.#connections.length > 0
   }
 
-  /** Connects a receiver and gives the function that disconnects it. */
+  /** Connects a receiver and gives the function that disconnects it. @throws TypeError when it is no function. */
   connect(receiver: Receiver<Payload>, options: ConnectOptions = {}): () => void {
+    if (typeof receiver !== 'function') {
+      throw new TypeError(`A receiver of the signal ${this.name} must be a function, not ${repr(receiver)}`)
+    }
     const connection = { receiver, sender: options.sender, id: options.id ?? receiver }
     const known = this.#connections.some(
       ({ id, sender }) => id === connection.id && sender === connection.sender,

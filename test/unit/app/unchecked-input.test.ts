@@ -163,6 +163,14 @@ test('a misspelt setting is no new property [1-216]', () => {
   assert.throws(() => loosely(app, 'configFromObject')(null), /configFromObject takes an object .* not None/)
 })
 
+test('what listens to a signal is a function', () => {
+  const { signals } = createTestApp()
+  assert.throws(
+    () => loosely(signals.taskPrerun, 'connect')('proj.receiver'),
+    /^TypeError: A receiver of the signal task_prerun must be a function, not 'proj\.receiver'/,
+  )
+})
+
 test('a misspelt URL says what was meant, and no password [2-032 4-055]', async () => {
   const complaint = async (options: object): Promise<string> => {
     const app = createTestApp(options)
