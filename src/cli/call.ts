@@ -2,6 +2,7 @@
 
 import { Command } from 'commander'
 import type { CliContext } from './cli-context.ts'
+import { CliError } from './exit-code.ts'
 import { isoDate, isoDateOrSeconds, jsonDict, jsonList, seconds } from './option-values.ts'
 import { addOption, environmentNote } from './options.ts'
 
@@ -39,9 +40,15 @@ ${environmentNote(command)}`,
     const context = contextOf(self)
     const { app } = await context.loadApp()
     const { args, kwargs, ...others } = options
-    const { id } = await app.sendTask(name, args, kwargs, others)
+    const { id } = await app.sendTask(name, args, kwargs, others).catch(refuse)
     context.echo(id)
   })
+}
+
+/** What was typed does not fit the task: where in this program that was noticed is nothing to know. */
+function refuse(error: unknown): never {
+  if (!(error instanceof TypeError || error instanceof RangeError)) throw error
+  throw new CliError(`${error.name}: ${error.message}`, { cause: error })
 }
 
 function addCallingOptions(command: Command): void {

@@ -59,11 +59,14 @@ async function shell(context: CliContext, options: ShellOptions): Promise<void> 
     const server = start({ prompt: 'celery> ', useGlobal: true })
     Object.assign(server.context, symbols)
     await once(server, 'exit')
-  } else if (!(await runLines(symbols))) context.exitCode = EXIT.failure
+  } else if (!(await runLines(symbols, context.io.err))) context.exitCode = EXIT.failure
 }
 
 /** Runs standard input line by line, each when the one before is done. Answers whether none failed. */
-async function runLines(symbols: Readonly<Record<string, unknown>>): Promise<boolean> {
+async function runLines(
+  symbols: Readonly<Record<string, unknown>>,
+  complain: (text: string) => void,
+): Promise<boolean> {
   const input = new PassThrough()
   const server = start({ prompt: '', input, output: process.stdout, useGlobal: true, ignoreUndefined: true })
   Object.assign(server.context, symbols)
@@ -85,6 +88,11 @@ async function runLines(symbols: Readonly<Record<string, unknown>>): Promise<boo
     await Promise.race([ready.promise, exit])
     succeeded &&= server.lastError === undefined
     if (over) break
+  }
+  // The shell asks for more of a statement with another prompt.
+  if (!over && server.getPrompt() !== '') {
+    complain('\nThe input ends within a statement, which did not run\n')
+    succeeded = false
   }
   input.end()
   await exit

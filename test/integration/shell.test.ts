@@ -45,3 +45,9 @@ test('what fails in the shell is shown, and in its exit code; tasks can be left 
   assert.match(output, /^'undefined'\nUncaught ReferenceError: missing is not defined\n2\n$/)
   assert.equal(code, 1)
 })
+
+test('a statement that the input does not end fails, since it did not run [6-039]', async (t) => {
+  const place = cliPlace(t)
+  assert.equal((await shell(place.folder, ['add.delay(1,', '2'])).code, 1)
+  assert.equal((await shell(place.folder, ['[1,', '2]'])).code, 0)
+})

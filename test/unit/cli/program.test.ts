@@ -115,6 +115,18 @@ test('call sends a task and prints its id [6-033]', async (t) => {
   ])
 })
 
+test('call says what does not fit the task, and not where it was noticed [6-033]', async (t) => {
+  const index = new URL('../../../src/index.ts', import.meta.url).href
+  const folder = folderWith(t, {
+    'tasks.ts': `import { Celery } from '${index}'
+      export const app = new Celery('t', { broker: 'memory://', backend: 'cache+memory://', setAsCurrent: false })
+      app.task('t.add', { params: ['x', 'y'] }, (x, y) => x + y)`,
+  })
+  const { code, errors } = await run(['-A', `${folder}/tasks.ts`, 'call', 't.add', '-k', '{"x": 1, "z": 2}'])
+  assert.equal(code, 1)
+  assert.match(errors(), /^TypeError: t\.add\(\) got an unexpected named argument 'z'[^\n]*\n$/)
+})
+
 test('call takes moments and seconds, and routing [6-033]', async (t) => {
   const { path, calls } = await appModule(t)
   const times = ['--eta', '2030-01-02T03:04:05Z', '--expires', '60.5', '--serializer', 'yaml']
