@@ -25,6 +25,7 @@ import type { Autoscale } from './option-values.ts'
 import { checkPrivileges, installSignals, processReport, replaceProcess } from './process.ts'
 import { workerTitle } from './process-title.ts'
 import { Shutdown } from './shutdown.ts'
+import { keepRunning } from './until-stopped.ts'
 
 /** Options of `celery worker`. */
 export interface WorkerCommandOptions extends DaemonOptions {
@@ -114,6 +115,7 @@ async function serve(
     },
     { isTerminal: context.io.outIsTerminal, environment: context.environment, say },
   )
+  const release = keepRunning()
   try {
     if (!context.quiet) context.io.out(context.style('cyan', startBanner(worker, found, options)))
     await worker.start()
@@ -130,6 +132,7 @@ async function serve(
     await stopBeat()
     context.exitCode = beatFailed ? EXIT.failure : (shutdown.exitCode ?? code)
   } finally {
+    release()
     shutdown.finish()
     uninstall()
   }

@@ -5,9 +5,17 @@ export async function untilStopped<T>(deed: (signal: AbortSignal) => Promise<T>)
   const stop = new AbortController()
   const abort = (): void => stop.abort()
   for (const signal of STOPS) process.once(signal, abort)
+  const release = keepRunning()
   try {
     return await deed(stop.signal)
   } finally {
+    release()
     for (const signal of STOPS) process.off(signal, abort)
   }
+}
+
+/** Keeps the process from ending though nothing holds it, as with a broker in memory, until the answer is called. */
+export function keepRunning(): () => void {
+  const timer = setInterval(() => undefined, 2 ** 30)
+  return () => clearInterval(timer)
 }

@@ -36,7 +36,7 @@ export interface TaskAnnotations {
   readonly wrappers: ReadonlyMap<string, Wrapper>
 }
 
-/** @throws ImproperlyConfigured when an annotation is none; TypeError when an option cannot have such a value. */
+/** @throws ImproperlyConfigured when an annotation is none, or an option cannot have such a value. */
 export function annotationsFor(annotations: unknown, task: AnnotatedTask): TaskAnnotations {
   if (annotations === null || annotations === undefined) return NONE
   const list: readonly unknown[] = Array.isArray(annotations) ? annotations : [annotations]
@@ -115,9 +115,18 @@ function sort(found: Found, task: string): TaskAnnotations {
     else if (isTaskOption(name)) options[name] = name === 'retryKwargs' ? inCamelCase(value) : value
     else attributes[key] = value
   }
-  checkTaskOptions(`${task} (taskAnnotations)`, options)
+  check(task, options)
   if (Object.keys(attributes).length > 0) options['attributes'] = attributes
   return { options, handlers, wrappers }
+}
+
+function check(task: string, options: Readonly<Record<string, unknown>>): void {
+  try {
+    checkTaskOptions(`${task} (taskAnnotations)`, options)
+  } catch (cause) {
+    if (cause instanceof TypeError) throw new ImproperlyConfigured(cause.message, { cause })
+    throw cause
+  }
 }
 
 function handler(name: string, value: unknown, task: string): unknown {

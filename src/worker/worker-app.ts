@@ -4,7 +4,7 @@ import type { WorkerSignals } from '../app/worker-signals.ts'
 import type { Delivery } from '../messaging/message.ts'
 import type { Transport, TransportOptions } from '../messaging/transport.ts'
 import type { RunnerSource } from '../pool/pool.ts'
-import type { TaskLookup } from '../task/ports.ts'
+import type { RegisteredTask, TaskLookup } from '../task/ports.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import type { ConsumedQueue, RetryOptions } from './consumer.ts'
@@ -22,7 +22,7 @@ export interface WorkerApp {
   /** The configuration, for receivers of signals. */
   readonly conf: object
   readonly signals: WorkerSignals
-  readonly tasks: TaskLookup
+  readonly tasks: TaskLookup & Iterable<RegisteredTask>
   readonly steps: AppSteps
   readonly events: EventsApp
   /** Writes outcomes that no process of the pool can write. */

@@ -185,8 +185,10 @@ export class Worker {
   }
 
   async #begin(): Promise<void> {
-    const { signals, conf } = this.app
+    const { signals, conf, tasks } = this.app
     await this.app.loadModules()
+    // What settings make of the options of a task may make no sense; its first message is too late to hear of that.
+    for (const task of tasks) void task.options
     await signals.workerInit.send({ sender: this })
     await signals.celerydAfterSetup.send({ sender: this.hostname, instance: this, conf })
     if (this.#stopping) return

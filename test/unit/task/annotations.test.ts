@@ -39,7 +39,7 @@ suite('task annotations', () => {
       [{ on_failure: 'log' }, /^taskAnnotations: onFailure of task t\.add must be a function, not 'log'/],
     ]
     for (const [annotation, message] of complaints) {
-      assert.throws(() => optionsOf({ 't.add': annotation }), { message })
+      assert.throws(() => optionsOf({ 't.add': annotation }), { name: 'ImproperlyConfigured', message })
     }
     assert.equal(optionsOf({ '*': { max_retries: null } }).maxRetries, Number.POSITIVE_INFINITY)
     assert.equal(optionsOf({ '*': { retry_kwargs: { max_retries: 7 } } }).retryKwargs.maxRetries, 7)
