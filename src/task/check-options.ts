@@ -1,12 +1,13 @@
 /** Looks at options of tasks that no compiler has seen: misspelt names and wrong kinds are told where a task is declared. */
 import { ImproperlyConfigured } from '../errors.ts'
 import { toMilliseconds } from '../util/duration.ts'
-import { isRecord, isStringArray } from '../util/is-record.ts'
+import { isPlainObject, isRecord, isStringArray } from '../util/is-record.ts'
 import { parseRate } from '../util/rate.ts'
 import { repr } from '../util/repr.ts'
 import { didYouMean } from '../util/text.ts'
 import { isTaskOption, TASK_OPTIONS, type TaskOptionKind } from './option-names.ts'
 import type { UserTaskOptions } from './options.ts'
+import type { RetryOptions } from './ports.ts'
 
 interface Kind {
   readonly fits: (value: unknown) => boolean
@@ -61,6 +62,35 @@ function checkRetryOptions(place: string, options: Readonly<Record<string, unkno
       throw new ImproperlyConfigured(`${place}: there is no option '${name}'${meantBy(name, RETRY_OPTIONS)}`)
     }
     if (value !== undefined && value !== null) checkKind(`${place}: ${name}`, kind, value)
+  }
+}
+
+const RETRY_CALL_OPTIONS: Readonly<Record<keyof RetryOptions, true>> = {
+  countdown: true,
+  eta: true,
+  error: true,
+  args: true,
+  kwargs: true,
+  maxRetries: true,
+  throw: true,
+  queue: true,
+  options: true,
+}
+
+/**
+ * Checks the names of what `self.retry()` is given.
+ * @throws TypeError for `retry(error)`; ImproperlyConfigured for options that there are not, such as Python's `exc`.
+ */
+export function checkRetryCall(options: unknown): void {
+  if (!isPlainObject(options)) {
+    throw new TypeError(`retry() takes an object of options, such as { error }, not ${repr(options)}`)
+  }
+  for (const name of Object.keys(options)) {
+    if (Object.hasOwn(RETRY_CALL_OPTIONS, name)) continue
+    const meant = meantBy(name === 'exc' ? 'error' : name, RETRY_CALL_OPTIONS)
+    throw new ImproperlyConfigured(
+      `retry(): there is no option '${name}'${meant}; options of the call belong into options`,
+    )
   }
 }
 

@@ -8,6 +8,7 @@ import { repr, reprArgs } from '../util/repr.ts'
 import type { UserCallOptions } from './call-options.ts'
 import { toWireOptions } from './call-options.ts'
 import { callTask } from './call-task.ts'
+import { checkRetryCall } from './check-options.ts'
 import { HeardPromise } from './heard-promise.ts'
 import type { RegisteredTask, RetryOptions, TaskContext, WireOptions } from './ports.ts'
 import { joinChord, replacementOf } from './replace.ts'
@@ -99,6 +100,7 @@ export class TaskSelf implements TaskContext {
   }
 
   async #retry(options: RetryOptions): Promise<Error> {
+    checkRetryCall(options)
     const { request, task } = this
     this.#mustBeWanted()
     // What the body said first holds for an automatic retry of the same run, too.

@@ -163,6 +163,22 @@ test('a misspelt setting is no new property [1-216]', () => {
   assert.throws(() => loosely(app, 'configFromObject')(null), /configFromObject takes an object .* not None/)
 })
 
+test('a retry in Python’s words is refused, instead of one without its reason and its limit [2-135 2-136]', async () => {
+  const app = createTestApp()
+  const told: readonly (readonly [given: unknown, complaint: RegExp])[] = [
+    [new Error('oops'), /^TypeError: retry\(\) takes an object of options, such as \{ error \}, not Error/],
+    [{ exc: new Error('oops') }, /retry\(\): there is no option 'exc' \(did you mean "error"\?\)/],
+    [{ max_retries: 1 }, /no option 'max_retries' \(did you mean "maxRetries"\?\)/],
+    [{ routingKey: 'k' }, /no option 'routingKey'; options of the call belong into options$/],
+  ]
+  for (const [index, [given, complaint]] of told.entries()) {
+    const task = app.task(`t.${index}`, { bind: true }, (self) => loosely(self, 'retry')(given))
+    const result = await task.apply()
+    assert.equal(await result.state(), 'FAILURE')
+    assert.match(String(await result.result()), complaint)
+  }
+})
+
 test('what listens to a signal is a function', () => {
   const { signals } = createTestApp()
   assert.throws(
