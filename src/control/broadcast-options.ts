@@ -1,7 +1,9 @@
 /** How a command is sent to workers: as it is written, and as it is checked. */
+import { ImproperlyConfigured } from '../errors.ts'
 import type { Duration } from '../util/duration.ts'
 import { toMilliseconds } from '../util/duration.ts'
 import { isStringArray } from '../util/is-record.ts'
+import { didYouMean } from '../util/text.ts'
 import type { NodeReply } from './reply-collector.ts'
 
 /** Celery's default: `timeout=1.0`. */
@@ -45,8 +47,26 @@ export interface RequestOptions {
   readonly abort: AbortSignal | undefined
 }
 
-/** @throws TypeError, RangeError when an option makes no sense, so that no command reaches whom it is not meant for. */
+const KNOWN: ReadonlySet<string> = new Set(
+  Object.keys({
+    destination: true,
+    pattern: true,
+    matcher: true,
+    timeout: true,
+    limit: true,
+    callback: true,
+    abort: true,
+    reply: true,
+    arguments: true,
+  } satisfies Record<keyof UserCommandOptions | 'arguments', true>),
+)
+
+/**
+ * @throws TypeError, RangeError, ImproperlyConfigured when an option makes no sense or there is none of that name, so that
+ *   no command reaches whom it is not meant for.
+ */
 export function normalizeRequestOptions(options: UserRequestOptions): RequestOptions {
+  refuseUnknown(options)
   const { timeout, limit, callback, abort } = options
   const destination = readDestination(options.destination)
   const { pattern, matcher } = readPattern(options)
@@ -66,6 +86,20 @@ export function normalizeRequestOptions(options: UserRequestOptions): RequestOpt
     limit: limit ?? destination?.length,
     callback,
     abort,
+  }
+}
+
+/** A misspelt destination would mean everybody; so would Python's `shutdown(['celery@host'])`. */
+function refuseUnknown(options: object): void {
+  for (const name of Object.keys(options)) {
+    if (KNOWN.has(name)) continue
+    // What remains of a list, or of a text, in the place of options.
+    if (name === '0') {
+      throw new TypeError("Commands to workers take an object of options: { destination: ['celery@host'] }")
+    }
+    throw new ImproperlyConfigured(
+      `Commands to workers have no option '${name}'${didYouMean(name, KNOWN)}: ${[...KNOWN].join(', ')}`,
+    )
   }
 }
 

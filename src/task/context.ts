@@ -3,6 +3,7 @@ import { describeException } from '../protocol/exception-info.ts'
 import { buildResultMeta } from '../protocol/result-meta.ts'
 import { ABORTED, EXCEPTION_STATES } from '../protocol/states.ts'
 import type { ResultNode } from '../result/ports.ts'
+import { parseIsoDateTime } from '../util/iso8601.ts'
 import type { Logger } from '../util/logger.ts'
 import { repr, reprArgs } from '../util/repr.ts'
 import type { UserCallOptions } from './call-options.ts'
@@ -16,7 +17,7 @@ import type { TaskRequest } from './request.ts'
 import { executionOptions } from './request.ts'
 import { resultRequest } from './result-request.ts'
 import type { AnySignature, CanvasHost } from './signature.ts'
-import { Signature } from './signature.ts'
+import { requireSignature, Signature } from './signature.ts'
 import { loggerOfRun } from './task-logger.ts'
 
 /** What a `TaskSelf` is made of. */
@@ -166,6 +167,9 @@ export class TaskSelf implements TaskContext {
     options: { readonly taskId?: string } = {},
   ): Promise<void> {
     const { host, request } = this
+    if (typeof state !== 'string') {
+      throw new TypeError(`updateState() takes a state, a text, and what goes with it, not ${repr(state)}`)
+    }
     this.#mustBeWanted()
     const isError = EXCEPTION_STATES.has(state) && meta instanceof Error
     await host.resultContextOf(this.name).store.save(
@@ -191,7 +195,7 @@ export class TaskSelf implements TaskContext {
   async #replace(signature: AnySignature): Promise<unknown> {
     const { request, task } = this
     this.#mustBeWanted()
-    const next = replacementOf(this, signature)
+    const next = replacementOf(this, requireSignature(signature, 'replace()'))
     await task.handlers.onReplace?.(this, next)
     if (request.isEager) return (await next.apply({})).get({ disableSyncSubtasks: false })
     await next.applyAsync({})
@@ -210,7 +214,7 @@ export class TaskSelf implements TaskContext {
     { lazy = false }: { readonly lazy?: boolean } = {},
   ): Promise<AnySignature | ResultNode> {
     this.#mustBeWanted()
-    const added = await joinChord(this, signature)
+    const added = await joinChord(this, requireSignature(signature, 'addToChord()'))
     return lazy ? added : await added.send([])
   }
 
@@ -233,6 +237,8 @@ export class TaskSelf implements TaskContext {
   /** The call that is sent for the next attempt. */
   #nextAttempt(retry: RetryOptions): NextAttempt {
     const { request, task } = this
+    // Publishing would notice, too late: the state RETRY would stand for a next attempt that never comes.
+    if (typeof retry.eta === 'string') parseIsoDateTime(retry.eta)
     const countdown =
       retry.countdown ?? (retry.eta === undefined ? task.options.defaultRetryDelay / 1000 : undefined)
     const user: UserCallOptions = { countdown, eta: retry.eta, ...retry.options }

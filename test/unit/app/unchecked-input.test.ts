@@ -169,6 +169,7 @@ test('a retry in Python’s words is refused, instead of one without its reason 
     [new Error('oops'), /^TypeError: retry\(\) takes an object of options, such as \{ error \}, not Error/],
     [{ exc: new Error('oops') }, /retry\(\): there is no option 'exc' \(did you mean "error"\?\)/],
     [{ max_retries: 1 }, /no option 'max_retries' \(did you mean "maxRetries"\?\)/],
+    [{ eta: 'tomorrow' }, /^RangeError: 'tomorrow' is no ISO 8601 date and time/],
     [{ routingKey: 'k' }, /no option 'routingKey'; options of the call belong into options$/],
   ]
   for (const [index, [given, complaint]] of told.entries()) {
@@ -176,6 +177,53 @@ test('a retry in Python’s words is refused, instead of one without its reason 
     const result = await task.apply()
     assert.equal(await result.state(), 'FAILURE')
     assert.match(String(await result.result()), complaint)
+  }
+})
+
+test('a running task is told what its wishes are made of', async () => {
+  const app = createTestApp()
+  const add = app.task('t.add', (x: number, y: number) => x + y)
+  const told: readonly (readonly [method: string, given: unknown, complaint: RegExp])[] = [
+    [
+      'updateState',
+      { state: 'PROGRESS' },
+      /^TypeError: updateState\(\) takes a state, a text, .* not \{'state'/,
+    ],
+    [
+      'replace',
+      add,
+      /^TypeError: replace\(\) takes signatures, such as add\.s\(4, 4\), not the task t\.add itself/,
+    ],
+    ['addToChord', 't.add', /^TypeError: addToChord\(\) takes signatures, .* not 't\.add'/],
+  ]
+  for (const [method, given, complaint] of told) {
+    const task = app.task(`t.${method}`, { bind: true }, (self) => loosely(self, method)(given))
+    const result = await task.apply()
+    assert.match(String(await result.result()), complaint)
+  }
+})
+
+test('no command goes to everybody because of how it was said to whom [6-123]', async () => {
+  const { control } = createTestApp()
+  const places: readonly (readonly [given: unknown, complaint: RegExp])[] = [
+    [
+      ['celery@a'],
+      /^TypeError: Commands to workers take an object of options: \{ destination: \['celery@host'\] \}/,
+    ],
+    ['celery@a', /^TypeError: Commands to workers take an object/],
+    [
+      { destnation: ['celery@a'] },
+      /no option 'destnation' \(did you mean "destination"\?\): destination, pattern/,
+    ],
+  ]
+  for (const [given, complaint] of places) {
+    for (const command of ['shutdown', 'ping', 'enableEvents', 'poolRestart']) {
+      await assert.rejects(async () => await loosely(control, command)(given), complaint, command)
+    }
+    await assert.rejects(async () => await loosely(control, 'revoke')('some-id', given), complaint)
+    const inspect = loosely(control, 'inspect')(given)
+    assert.ok(typeof inspect === 'object' && inspect !== null)
+    await assert.rejects(async () => await loosely(inspect, 'active')(), complaint)
   }
 })
 
