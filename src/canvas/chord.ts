@@ -185,7 +185,10 @@ export class Chord<
     const { rootId } = body
     const given = call.given['task_id']
     const id = typeof given === 'string' ? given : (this.id ?? uuid())
-    const bodyResult = body.freeze({ id, groupId, rootId })
+    // A body that is itself part of a header counts there, and so must what it ends in.
+    const ownGroup = body.options['group_id']
+    const bodyGroup = typeof ownGroup === 'string' ? ownGroup : groupId
+    const bodyResult = body.freeze({ id, groupId: bodyGroup, rootId })
     const frozen = header.freezeMembers({ groupId, chord: body, rootId })
     const { chain: _chain, chord: _chord, ...headerOptions } = options
     return {
@@ -209,7 +212,7 @@ export class Chord<
       if (header.tasks.length > 0) await header.send(call.args, started.headerOptions, call.kwargs)
       await body.send([[]])
     } else {
-      await this.#watchHeader(store, frozen, body, started.watchOptions)
+      await this.#watchHeader(store, started)
       headerResult = await header.send(call.args, started.headerOptions, call.kwargs)
     }
     bodyResult.parent = headerResult
@@ -263,9 +266,7 @@ export class Chord<
   /** Makes sure that somebody sends the body in the end. Celery: `apply_chord`. */
   async #watchHeader(
     store: ResultStore,
-    { id, results }: FrozenGroup,
-    body: AnySignature,
-    options: WireOptions,
+    { header, frozen: { id, results }, body, watchOptions: options }: StartedChord,
   ): Promise<void> {
     const chords = await store.chords()
     if (chords !== undefined) {
@@ -274,7 +275,10 @@ export class Chord<
       if (nested || chords.begin !== undefined) {
         await store.saveGroup(id, new GroupResult(id, results, this.host.resultContext).asTuple())
       }
-      await chords.begin?.(id, { expires: store.expires })
+      const { expires } = store
+      await chords.begin?.(id, { expires })
+      // Here alone, and for all of the header: groups in it that are sent later bear its id, but are only a part of it.
+      await chords.setSize(id, header.chordSize, { expires })
       return
     }
     if (store !== this.host.results) {

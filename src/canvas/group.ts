@@ -184,8 +184,6 @@ export class Group<
     refuseLinks(call.options)
     const { chord, add_to_parent: addToParent, ...options } = memberOptions(call.options, groupId)
     const prepared = prepare(this.tasks, groupId, rootIdOf(options))
-    const body = chord ?? prepared.at(-1)?.task.options['chord'] ?? undefined
-    if (body !== undefined) await this.#announceSize(prepared)
     await Promise.all(
       prepared.map(({ task }) => {
         const own = chord ?? task.options['chord'] ?? undefined
@@ -199,24 +197,11 @@ export class Group<
     if (addToParent !== false && parent?.task.options.trail === true) parent.request.children.push(result)
     return result
   }
-
-  /** Tells the backend how many results the chord must wait for, before the first of them can come. */
-  async #announceSize(prepared: readonly Prepared[]): Promise<void> {
-    const [leaf] = prepared.flatMap(({ result }) => result.leaves())
-    const results = leaf?.backend ?? this.host.results
-    const chords = results.enabled ? await results.chords() : undefined
-    if (chords === undefined) return
-    const size = prepared.reduce((sum, { task }) => sum + task.chordSize, 0)
-    // All members of a header are of one group: the one that counts.
-    const groupId = prepared.at(-1)?.groupId
-    if (groupId !== undefined && size > 0) await chords.setSize(groupId, size, { expires: results.expires })
-  }
 }
 
 interface Prepared {
   readonly task: AnySignature
   readonly result: ResultNode
-  readonly groupId: string
 }
 
 /** The members as they are sent: copies with ids, members of inner groups in their place. */
@@ -224,7 +209,7 @@ function prepare(tasks: readonly AnySignature[], groupId: string, rootId: string
   return tasks.flatMap((member, groupIndex) => {
     const task = member.clone()
     if (task instanceof Group) return prepare(task.tasks, groupId, rootId)
-    return [{ task, result: task.freeze({ groupId, rootId, groupIndex }), groupId }]
+    return [{ task, result: task.freeze({ groupId, rootId, groupIndex }) }]
   })
 }
 
