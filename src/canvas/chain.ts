@@ -60,9 +60,24 @@ export class Chain<
     return this.tasks
   }
 
-  /** That of its last element that brings any. */
+  /**
+   * That of its last element that brings any. What is a group with something after it becomes a chord, whose header
+   * counts for itself: it brings nothing here, whatever comes after it.
+   */
   override get chordSize(): number {
-    return this.tasks.findLast((task) => task.chordSize > 0)?.chordSize ?? 0
+    const steps = [...this.tasks]
+    let isLast = true
+    for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
+      const task = step instanceof Group ? unrolled(step) : step
+      if (task instanceof Chain) {
+        for (const inner of task.tasks) steps.push(inner)
+        continue
+      }
+      const { chordSize } = task
+      if (chordSize > 0 && (isLast || headerOf(task) === undefined)) return chordSize
+      if (chordSize > 0 || !(task instanceof Group)) isLast = false
+    }
+    return 0
   }
 
   override clone(extra: ApplyOptions & { readonly args?: readonly unknown[] } = {}): Chain<Args, R, H> {
@@ -204,7 +219,7 @@ export class Chain<
       if (header !== undefined && next !== undefined) {
         tasks.pop()
         const after = results.pop()
-        task = upgraded(header, next.task, after, place.rootId)
+        task = upgraded(header, bodyAfter(task, next.task), after, place.rootId)
         const before = tasks.at(-1)
         const beforeResult = results.at(-1)
         next =
@@ -238,11 +253,26 @@ export function unrolled(group: Group): AnySignature {
   return only !== undefined && more.length === 0 ? only : group
 }
 
-/** What becomes the header of a chord when something comes after it: a group, also that of a chord without a body. */
+/** What becomes the header of a chord when something comes after it: a group, also that of a chord that ends in one. */
 function headerOf(task: AnySignature): Group | undefined {
   if (task instanceof Group) return task
-  const isHollow = task instanceof Chord && task.body instanceof Group && task.body.chordSize === 0
-  return isHollow ? new Group(task.host, task.members) : undefined
+  return endsInGroup(task) ? new Group(task.host, task.members) : undefined
+}
+
+/** A chord whose body is a group, or another such chord. */
+function endsInGroup(task: AnySignature): boolean {
+  return task instanceof Chord && (task.body instanceof Group || endsInGroup(task.body))
+}
+
+/**
+ * The body for the header of `task`: what comes after it, once. A chord that ends in a group goes on in between, unless
+ * that group is empty, as it is where a chord has no body.
+ */
+function bodyAfter(task: AnySignature, next: AnySignature): AnySignature {
+  if (!(task instanceof Chord)) return next
+  const { host, body } = task
+  if (body instanceof Group) return body.chordSize === 0 ? next : new Chord(host, body, next)
+  return new Chord(host, body.members, bodyAfter(body, next))
 }
 
 /** A group with something after it. */

@@ -82,10 +82,42 @@ function signatureOf(canvas: CanvasApp, node: Tree): AnySignature {
 
 const SEED = 20_261_122
 
+const any: Tree = { kind: 'any' }
+const none: Tree = { kind: 'none' }
+const chainOf = (...of: readonly Tree[]): Tree => ({ kind: 'chain', of })
+const groupWith = (...of: readonly Tree[]): Tree => ({ kind: 'group', of })
+const chordOf = (of: readonly Tree[], body: Tree): Tree => ({ kind: 'chord', of, body })
+const replacedBy = (by: Tree): Tree => ({ kind: 'replaced', by })
+
+/** Shapes that are rare, and have been wrong. */
+const KNOWN: readonly Tree[] = [
+  // A group in the header that is sent when its chain gets there is not all of the header.
+  groupWith(chainOf(any, groupWith(any, { kind: 'again' })), any),
+  groupWith(any, chainOf(any, groupWith(chainOf(any, groupWith(any, any)), any))),
+  // What takes the place of a part counts where that counted, whatever it ends in.
+  replacedBy(chordOf([any], chainOf(any, any))),
+  replacedBy(chordOf([any], groupWith(any, any))),
+  replacedBy(chordOf([any], chordOf([any], any))),
+  // What has become the header of a chord that ends in nothing brings nothing to the chord around it.
+  chainOf(groupWith(any, any), chordOf([any], none)),
+  chainOf(any, groupWith(any, any), chordOf([any], none)),
+  chainOf(chainOf(any, groupWith(any, any)), chordOf([any], none)),
+  // What comes after a chord runs, and once, also when that ends in nothing or in a group.
+  chainOf(chordOf([any], chordOf([any], none)), any),
+  chainOf(chordOf([any], groupWith(any, any)), any),
+  chainOf(chordOf([any], chordOf([any], groupWith(any, any))), groupWith(any, any)),
+]
+
+/** Whether something in it fails. */
+function fails(tree: Tree): boolean {
+  return /"(?:fail|expired)"/.test(JSON.stringify(tree))
+}
+
 for (const kind of testBrokers.filter(({ name }) => name !== 'rabbitmq')) {
   test(`every workflow ends, once: ${kind.name}`, kind.needs, async (t) => {
     const canvas = await startCanvasApp(t, await kind.open(t))
-    const trees = fc.sample(tree, { numRuns: kind.name === 'memory' ? 120 : 40, seed: SEED })
+    const random = fc.sample(tree, { numRuns: kind.name === 'memory' ? 120 : 40, seed: SEED })
+    const trees = [...KNOWN, ...random]
     const runs = trees.map(async (each, number) => {
       const body = canvas.note.si(number, 'body').linkError(canvas.tell.si(String(number), 'errback'))
       const workflow = chord([signatureOf(canvas, each)], body)
@@ -96,7 +128,8 @@ for (const kind of testBrokers.filter(({ name }) => name !== 'rabbitmq')) {
     const wrong = trees.flatMap((each, number) => {
       const ends = canvas.book.filter((entry) => entry.map(String).includes(String(number)))
       const outcome = outcomes[number]
-      if (outcome?.status === 'fulfilled' && ends.length === 1) return []
+      const isRight = ends.length === 1 && (fails(each) || ends[0]?.includes('body') === true)
+      if (outcome?.status === 'fulfilled' && isRight) return []
       const reason = outcome?.status === 'rejected' ? String(outcome.reason) : 'ended'
       return [`${JSON.stringify(each)}: ${reason}, ${JSON.stringify(ends)}`]
     })
@@ -113,7 +146,7 @@ test('chains of chords of chains end', async (t) => {
   const [memory] = testBrokers
   assert.ok(memory !== undefined)
   const canvas = await startCanvasApp(t, await memory.open(t))
-  const trees = fc.sample(tree, { numRuns: 30, seed: SEED + 1 })
+  const trees = [...KNOWN, ...fc.sample(tree, { numRuns: 30, seed: SEED + 1 })]
   const results = trees.map((each) =>
     chain([canvas.any.s(), signatureOf(canvas, each), canvas.any.s()])
       .send([])

@@ -1,6 +1,8 @@
 /** Workflows in workflows, sent as they come back from JSON: each call runs exactly once, and the value is right. */
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import { Chain } from '../../src/canvas/chain.ts'
+import { Chord } from '../../src/canvas/chord.ts'
 import type { AnySignature } from '../../src/canvas.ts'
 import { chain, chord, group } from '../../src/canvas.ts'
 import { SoftTimeLimitExceeded } from '../../src/errors.ts'
@@ -61,10 +63,25 @@ function mixtures({ add, sum }: ReturnType<typeof createApp>): readonly Made[] {
   ]
 }
 
+/** What ends in groups, inside a header and in front of something. */
+function endings({ app, add, sum }: ReturnType<typeof createApp>): readonly Made[] {
+  const onward = () => group([add.s(1), add.s(2)])
+  const ending = () => new Chord(app, [add.s(1, 1), add.s(2, 2)], group([sum.s(), sum.s()]))
+  // By hand: chain() would have put what follows into the body.
+  const byHand = (...tasks: readonly AnySignature[]) => new Chain(app, tasks)
+  return [
+    ['group within a header', chord([chain([add.s(1, 1), onward()]), add.s(3, 3)], sum.s()), 13, 5],
+    ['chord, then a task', byHand(ending(), sum.s()), 12, 5],
+    ['chord, then a group', byHand(ending(), group([sum.s(), sum.s()])), [12, 12], 6],
+    ['chord within a header', chord([byHand(ending(), sum.s()), add.s(1, 1)], sum.s()), 14, 7],
+  ]
+}
+
 suite('workflows in workflows', () => {
   for (const [title, make] of [
     ['the nine pairs of them [3-182]', pairs],
     ['groups and chords that are chained [3-146]', mixtures],
+    ['what ends in groups [3-146, 3-182]', endings],
   ] as const) {
     for (const taskProtocol of [2, 1] as const) {
       test(`run each call once, rebuilt from JSON, protocol ${taskProtocol}: ${title}`, async () => {
