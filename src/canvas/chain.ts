@@ -259,9 +259,12 @@ function headerOf(task: AnySignature): Group | undefined {
   return endsInGroup(task) ? new Group(task.host, task.members) : undefined
 }
 
-/** A chord whose body is a group, or another such chord. */
+/** A chord whose body is a group, another such chord, or a chain that ends in one of these. */
 function endsInGroup(task: AnySignature): boolean {
-  return task instanceof Chord && (task.body instanceof Group || endsInGroup(task.body))
+  if (!(task instanceof Chord)) return false
+  let end: AnySignature | undefined = task.body
+  while (end instanceof Chain) end = end.tasks.at(-1)
+  return end instanceof Group || (end !== undefined && endsInGroup(end))
 }
 
 /**
@@ -271,6 +274,7 @@ function endsInGroup(task: AnySignature): boolean {
 function bodyAfter(task: AnySignature, next: AnySignature): AnySignature {
   if (!(task instanceof Chord)) return next
   const { host, body } = task
+  if (body instanceof Chain) return new Chain(host, [body, next])
   if (body instanceof Group) return body.chordSize === 0 ? next : new Chord(host, body, next)
   return new Chord(host, body.members, bodyAfter(body, next))
 }

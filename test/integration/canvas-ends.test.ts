@@ -106,6 +106,8 @@ const KNOWN: readonly Tree[] = [
   chainOf(chordOf([any], chordOf([any], none)), any),
   chainOf(chordOf([any], groupWith(any, any)), any),
   chainOf(chordOf([any], chordOf([any], groupWith(any, any))), groupWith(any, any)),
+  chainOf(chordOf([any], chainOf(none, none)), any),
+  chainOf(chordOf([], chainOf(any, groupWith(any, any))), any),
 ]
 
 /** Whether something in it fails. */

@@ -73,6 +73,12 @@ function endings({ app, add, sum }: ReturnType<typeof createApp>): readonly Made
     ['group within a header', chord([chain([add.s(1, 1), onward()]), add.s(3, 3)], sum.s()), 13, 5],
     ['chord, then a task', byHand(ending(), sum.s()), 12, 5],
     ['chord, then a group', byHand(ending(), group([sum.s(), sum.s()])), [12, 12], 6],
+    [
+      'chord with a chain, then a task',
+      byHand(new Chord(app, [add.s(1, 1), add.s(2, 2)], byHand(sum.s(), onward())), sum.s()),
+      15,
+      6,
+    ],
     ['chord within a header', chord([byHand(ending(), sum.s()), add.s(1, 1)], sum.s()), 14, 7],
   ]
 }
