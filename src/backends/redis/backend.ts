@@ -88,7 +88,13 @@ export class RedisBackend implements Backend {
       clock,
       warn,
     })
-    this.chords = new RedisChords({ link, keys, codec, ordered: options.orderedChords })
+    this.chords = new RedisChords({
+      link,
+      keys,
+      codec,
+      loadGroup: (id) => this.#loadGroup(id),
+      ordered: options.orderedChords,
+    })
     this.groups = {
       save: (id, group, { expires }) => this.#saveGroup(id, group, expires),
       load: (id) => this.#loadGroup(id),

@@ -1,9 +1,11 @@
 import { BackendGetMetaError } from '../../errors.ts'
+import type { ResultNode } from '../../protocol/result-tuple.ts'
+import { readResultTuple } from '../../protocol/result-tuple.ts'
 import { uuid } from '../../util/uuid.ts'
-import type { ChordPart, ChordStore, ResultCodec } from '../backend.ts'
+import type { ChordPart, ChordStore, GroupTuple, ResultCodec } from '../backend.ts'
 import type { RedisLink } from './redis-link.ts'
 import type { RedisResultKeys } from './redis-result-keys.ts'
-import { ADD_PART, GROW } from './redis-result-scripts.ts'
+import { ADD_PART, GROW, SETTLE } from './redis-result-scripts.ts'
 import { secondsOf } from './result-writer.ts'
 
 /** What `RedisChords` works with. */
@@ -11,6 +13,7 @@ export interface RedisChordsOptions {
   readonly link: RedisLink
   readonly keys: RedisResultKeys
   readonly codec: ResultCodec
+  readonly loadGroup: (id: string) => Promise<GroupTuple | undefined>
   /** Whether parts are kept in the order of the header, or in that in which they come. Celery: `result_chord_ordered`. */
   readonly ordered: boolean
 }
@@ -46,9 +49,22 @@ export class RedisChords implements ChordStore {
     const score = ordered ? (Number.isFinite(index) ? index : '+inf') : ''
     const ttl = expires === undefined ? '' : secondsOf(expires)
     const args = [part, score, id, ttl, size ?? '']
-    const reply = await link.run((connection) => connection.run(ADD_PART, keys.chord(groupId), args))
-    const [complete, count, total] = Array.isArray(reply) ? reply : []
-    return { complete: complete === 1, count: Number(count), size: total === '' ? undefined : Number(total) }
+    const all = [...keys.chord(groupId), keys.group(groupId)]
+    const reply = await link.run((connection) => connection.run(ADD_PART, all, args))
+    const [said, count, total, doubtful] = Array.isArray(reply) ? reply : []
+    const complete = doubtful === 1 ? await this.#settle(groupId, id, ttl, said === 1) : said === 1
+    return { complete, count: Number(count), size: total === '' ? undefined : Number(total) }
+  }
+
+  /** What the saved group says of a chord that seems to be complete. */
+  async #settle(groupId: string, id: string, ttl: number | '', said: boolean): Promise<boolean> {
+    const { link, keys, loadGroup } = this.#options
+    const saved = await loadGroup(groupId)
+    const group = saved === undefined ? undefined : readResultTuple(saved)
+    if (group === undefined) return said
+    const args = [leavesOf(group), id, ttl]
+    const all = [...keys.chord(groupId), keys.group(groupId)]
+    return (await link.run((connection) => connection.run(SETTLE, all, args))) === 1
   }
 
   async grow(
@@ -96,4 +112,9 @@ export class RedisChords implements ChordStore {
       `A part of chord ${groupId} is not [1, task id, state, result]: ${String(entry)}`,
     )
   }
+}
+
+/** How many results a group has, groups within it included. */
+function leavesOf({ children }: ResultNode): number {
+  return children === undefined ? 1 : children.reduce((sum, child) => sum + leavesOf(child), 0)
 }

@@ -40,10 +40,11 @@ return unclear`)
 /**
  * Adds a part of a chord's header, once, and counts.
  *
- * KEYS: parts, additional size, size, id of the part that completed the chord, ids (for parts without order). ARGV: the
- * part; its score, or '' for parts without order; its task id; seconds to keep all of it, or '' for ever; the size if
- * the caller knows it, or ''. Answers whether the chord is complete by this part, how many parts there are, and how many
- * there must be, or ''.
+ * KEYS: parts, additional size, size, id of the part that completed the chord, ids (for parts without order), the saved
+ * group. ARGV: the part; its score, or '' for parts without order; its task id; seconds to keep all of it, or '' for ever;
+ * the size if the caller knows it, or ''. Answers whether the chord is complete by this part, how many parts there are,
+ * how many there must be, or '', and whether that has to be looked at more closely, by `SETTLE`: there are enough parts,
+ * and a saved group that knows of more, perhaps.
  *
  * A part whose id is there already counts once, and completes nothing, unless it is the one that completed the chord:
  * whoever added it has lost the connection, or died before the body was sent. When that was a worker of Python's, which
@@ -77,7 +78,36 @@ if ttl ~= '' then
 end
 -- Python does not know of the last two when it finishes a chord, so they must go by themselves.
 for i = 4, 5 do redis.call('EXPIRE', KEYS[i], ttl ~= '' and ttl or 86400) end
-return { complete and 1 or 0, count, total or '' }`)
+local doubtful = total and count >= total and redis.call('EXISTS', KEYS[6]) == 1
+return { complete and 1 or 0, count, total or '', doubtful and 1 or 0 }`)
+
+/**
+ * Decides again whether a chord is complete, when a part has said so or has come later than that.
+ *
+ * A worker of Python's that sends a group of the header in the middle of a chain takes its size for that of the chord.
+ *
+ * KEYS: those of `ADD_PART`. ARGV: how many results the saved group has; the task id of the part; seconds to keep the
+ * size, or '' for ever. Answers whether the chord is complete by this part.
+ */
+export const SETTLE: RedisScript = redisScript(`
+local leaves, id, ttl = tonumber(ARGV[1]), ARGV[2], ARGV[3]
+local size = tonumber(redis.call('GET', KEYS[3]) or 0)
+if size < leaves then
+  size = leaves
+  if ttl == '' then redis.call('SET', KEYS[3], size) else redis.call('SETEX', KEYS[3], ttl, size) end
+end
+local kind = redis.call('TYPE', KEYS[1]).ok
+local count = kind == 'list' and redis.call('LLEN', KEYS[1]) or redis.call('ZCARD', KEYS[1])
+local last = redis.call('GET', KEYS[4])
+if count < size + tonumber(redis.call('GET', KEYS[2]) or 0) then
+  if last == id then redis.call('DEL', KEYS[4]) end
+  return 0
+end
+if not last then
+  redis.call('SETEX', KEYS[4], ttl ~= '' and ttl or 86400, id)
+  last = id
+end
+return last == id and 1 or 0`)
 
 /**
  * Makes a chord wait for more parts, once.
