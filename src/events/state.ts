@@ -277,9 +277,15 @@ export class State {
     const { logger = silentLogger } = this.#options
     logger.warn(
       `Substantial drift from ${hostname} may mean clocks are out of sync.  Current drift is ${drift} seconds.  ` +
-        `[orig: ${new Date(timestamp * 1000).toISOString()} recv: ${new Date(received * 1000).toISOString()}]`,
+        `[orig: ${momentText(timestamp)} recv: ${momentText(received)}]`,
     )
   }
+}
+
+/** Clocks that are off far enough show no date at all. @param seconds since 1970. */
+function momentText(seconds: number): string {
+  const date = new Date(seconds * 1000)
+  return Number.isNaN(date.getTime()) ? `${seconds}` : date.toISOString()
 }
 
 function forgetOldest<Value>(map: Map<string, Value>, limit: number): void {

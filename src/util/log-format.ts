@@ -2,6 +2,7 @@
 
 import { styleText } from 'node:util'
 import { ImproperlyConfigured } from '../errors.ts'
+import { errorText, fieldText } from './log-fields.ts'
 import type { LogLevel, LogRecord } from './logger.ts'
 import { LOG_LEVELS } from './logger.ts'
 import { didYouMean } from './text.ts'
@@ -44,8 +45,7 @@ export function compileLogFormat(options: LogFormatOptions): (record: LogRecord)
     const message = record.message + fieldsOf(record)
     let line = ''
     for (const part of parts) line += part(record, message)
-    const error = record.fields?.['error']
-    if (error instanceof Error) line += `\n${error.stack ?? String(error)}`
+    line += errorText(record.fields?.['error'])
     const color = options.color ? COLORS[record.level] : undefined
     return color === undefined ? line : styleText(color, line, { validateStream: false })
   }
@@ -115,7 +115,7 @@ function fieldsOf({ fields }: LogRecord): string {
   let text = ''
   for (const [name, value] of Object.entries(fields ?? {})) {
     if (NAMED_FIELDS.has(name)) continue
-    text += ` ${name}=${typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value))}`
+    text += ` ${name}=${fieldText(value)}`
   }
   return text
 }

@@ -6,6 +6,7 @@
 
 import type { Clock } from './clock.ts'
 import { systemClock } from './clock.ts'
+import { errorText, fieldText } from './log-fields.ts'
 
 /** Severities with Python's numbers, so that they compare. */
 export const LOG_LEVELS = { DEBUG: 10, INFO: 20, WARNING: 30, ERROR: 40, CRITICAL: 50 } as const
@@ -109,13 +110,10 @@ export class StreamLogger implements Logger {
 /** `[2030-01-02 03:04:05,678: INFO/celery.worker] message key=value`, in UTC, then the stack of `fields.error`. */
 function formatLogRecord({ time, level, logger, message, fields }: LogRecord): string {
   let line = `[${time.toISOString().replace('T', ' ').replace('.', ',').slice(0, -1)}: ${level}/${logger}] ${message}`
-  let stack = ''
   for (const [key, value] of Object.entries(fields ?? {})) {
-    if (key === 'data') continue
-    if (key === 'error' && value instanceof Error) stack = `\n${value.stack ?? String(value)}`
-    else line += ` ${key}=${typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value))}`
+    if (key !== 'data' && key !== 'error') line += ` ${key}=${fieldText(value)}`
   }
-  return line + stack
+  return line + errorText(fields?.['error'])
 }
 
 /** A logger that drops everything. */

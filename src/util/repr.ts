@@ -48,6 +48,15 @@ export function reprKwargs(kwargs: Readonly<Record<string, unknown>>, maxLength 
 }
 
 function write(maxLength: number, maxLevels: number, fill: (writer: Writer) => void): string {
+  try {
+    return attempt(maxLength, maxLevels, fill)
+  } catch {
+    // A proxy or a getter that throws: there is no more to be shown of it.
+    return '<Unrepresentable>'
+  }
+}
+
+function attempt(maxLength: number, maxLevels: number, fill: (writer: Writer) => void): string {
   const quick = new Writer(maxLength, maxLevels, false)
   fill(quick)
   if (!quick.full) return quick.text

@@ -84,6 +84,8 @@ test('clocks that differ are mentioned once for each worker [9-008]', () => {
   tell('worker-heartbeat', { hostname: 'w2', timestamp: clock.now() / 1000 - 15 })
   assert.equal(warnings.length, 1)
   assert.match(warnings[0] ?? '', /^Substantial drift from w1 .* Current drift is 17 seconds\./)
+  tell('worker-heartbeat', { hostname: 'w3', timestamp: 1e15 })
+  assert.match(warnings[1] ?? '', /^Substantial drift from w3 .*\[orig: 1000000000000000 recv: 20/)
 })
 
 test('a task from its sending to its end [9-009 9-010]', () => {
