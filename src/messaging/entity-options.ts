@@ -2,7 +2,7 @@
 import { ImproperlyConfigured } from '../errors.ts'
 import { isPlainObject } from '../util/is-record.ts'
 import { repr } from '../util/repr.ts'
-import { didYouMean } from '../util/text.ts'
+import { camelCase, didYouMean } from '../util/text.ts'
 
 /** What an exchange or a queue is made of, and what it could be. */
 export interface EntityArguments {
@@ -27,9 +27,8 @@ export function checkEntity({ entity, name, options, known, example }: EntityArg
   }
   for (const option of Object.keys(options)) {
     if (known.includes(option)) continue
-    const camelCase = option.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
     throw new ImproperlyConfigured(
-      `${entity} '${name}': there is no option '${option}'${didYouMean(camelCase, known)}`,
+      `${entity} '${name}': there is no option '${option}'${didYouMean(camelCase(option), known)}`,
     )
   }
 }

@@ -2,7 +2,7 @@
 import { ImproperlyConfigured } from '../errors.ts'
 import { isRecord } from '../util/is-record.ts'
 import { repr } from '../util/repr.ts'
-import { didYouMean } from '../util/text.ts'
+import { camelCase, didYouMean } from '../util/text.ts'
 import type { GetOptions } from './ports.ts'
 
 const KNOWN: ReadonlySet<string> = new Set(
@@ -25,7 +25,6 @@ export function checkGetOptions(options: unknown): void {
   }
   for (const name in options) {
     if (KNOWN.has(name)) continue
-    const camelCase = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
-    throw new ImproperlyConfigured(`get(): there is no option '${name}'${didYouMean(camelCase, KNOWN)}`)
+    throw new ImproperlyConfigured(`get(): there is no option '${name}'${didYouMean(camelCase(name), KNOWN)}`)
   }
 }

@@ -10,7 +10,7 @@ import { ImproperlyConfigured } from '../errors.ts'
 import { isPlainObject } from '../util/is-record.ts'
 import { requireReference } from '../util/modules.ts'
 import { repr } from '../util/repr.ts'
-import { didYouMean } from '../util/text.ts'
+import { camelCase, didYouMean } from '../util/text.ts'
 import { checkTaskOptions } from './check-options.ts'
 import { HANDLER_NAMES, isHandlerName, isTaskOption } from './option-names.ts'
 import type { UserTaskOptions } from './options.ts'
@@ -160,8 +160,4 @@ function wrapper(name: string, value: unknown, task: string): [string, Wrapper] 
 function inCamelCase(options: unknown): unknown {
   if (!isPlainObject(options)) return options
   return Object.fromEntries(Object.entries(options).map(([key, value]) => [camelCase(key), value]))
-}
-
-function camelCase(key: string): string {
-  return key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
 }

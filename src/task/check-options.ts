@@ -4,7 +4,7 @@ import { toMilliseconds } from '../util/duration.ts'
 import { isPlainObject, isRecord, isStringArray } from '../util/is-record.ts'
 import { parseRate } from '../util/rate.ts'
 import { repr } from '../util/repr.ts'
-import { didYouMean } from '../util/text.ts'
+import { camelCase, didYouMean } from '../util/text.ts'
 import { isTaskOption, TASK_OPTIONS, type TaskOptionKind } from './option-names.ts'
 import type { UserTaskOptions } from './options.ts'
 import type { RetryOptions } from './ports.ts'
@@ -96,8 +96,7 @@ export function checkRetryCall(options: unknown): void {
 
 /** Names in Celery's spelling are near those in ours. */
 function meantBy(name: string, known: object): string {
-  const camelCase = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
-  return didYouMean(camelCase, Object.keys(known))
+  return didYouMean(camelCase(name), Object.keys(known))
 }
 
 function checkKind(place: string, kind: TaskOptionKind, value: unknown): void {

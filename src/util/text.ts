@@ -26,6 +26,11 @@ export function didYouMean(word: string, candidates: Iterable<string>): string {
   return candidate === undefined ? '' : ` (did you mean "${candidate}"?)`
 }
 
+/** `task_serializer` as `taskSerializer`: Celery's spelling as ours. */
+export function camelCase(name: string): string {
+  return name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+}
+
 /** How many letters must be added, dropped, changed or swapped with their neighbour to make `a` into `b`. */
 function editDistance(a: string, b: string): number {
   let beforePrevious: number[] = []

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import { Celery } from '../../src/index.ts'
 import { silentLogger } from '../../src/util/logger.ts'
+import type { RedisConnection } from '../../src/util/redis/redis-connection.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import { onCleanup } from '../support/cleanup.ts'
 import { endWorker } from '../support/end-worker.ts'
@@ -38,10 +39,8 @@ function startWorker(
   return { app, worker }
 }
 
-test('Redis: nobody else gets what a worker holds that connects again [7-102]', {
-  ...needs('redis-server'),
-  timeout: 240_000,
-}, async (t) => {
+/** A Redis whose connections can be broken, a gate for tasks, and the books of the worker and of an idle one. */
+async function startBreakable(t: TestContext) {
   const { url } = await startRedis(t)
   const proxy = await startTcpProxy(t, Number(new URL(url).port))
   const gate = Promise.withResolvers<void>()
@@ -50,7 +49,23 @@ test('Redis: nobody else gets what a worker holds that connects again [7-102]', 
     async () => gate.resolve(),
     () => undefined,
   )
-  const [log, others]: [string[], string[]] = [[], []]
+  const log: string[] = []
+  const others: string[] = []
+  return { url, proxy, gate, log, others }
+}
+
+/** Everything is done, and no message went back into a queue for that. */
+async function assertNothingReturned(redis: RedisConnection): Promise<void> {
+  await eventually(async () => assert.equal(await redis.send('EXISTS', 'unacked', 'celery'), 0))
+  const commands = String(await redis.send('INFO', 'commandstats'))
+  assert.ok(!commands.includes('cmdstat_rpush:'), 'something went back into a queue')
+}
+
+test('Redis: nobody else gets what a worker holds that connects again [7-102]', {
+  ...needs('redis-server'),
+  timeout: 240_000,
+}, async (t) => {
+  const { url, proxy, gate, log, others } = await startBreakable(t)
   const { app, worker } = startWorker(t, { url: proxy.through(url), log, gate: gate.promise })
   await worker.start()
   await app.sendTask('t.late', ['runs'])
@@ -71,9 +86,7 @@ test('Redis: nobody else gets what a worker holds that connects again [7-102]', 
     assert.notEqual(await held(), before)
   })
   gate.resolve()
-  await eventually(async () => assert.equal(await redis.send('EXISTS', 'unacked', 'celery'), 0))
-  const commands = String(await redis.send('INFO', 'commandstats'))
-  assert.ok(!commands.includes('cmdstat_rpush:'), 'something went back into a queue')
+  await assertNothingReturned(redis)
   assert.deepEqual([log, others], [['runs', 'waits'], []])
 })
 
@@ -81,15 +94,7 @@ test('Redis: nor what a worker runs that has no place for more [7-050]', {
   ...needs('redis-server'),
   timeout: 240_000,
 }, async (t) => {
-  const { url } = await startRedis(t)
-  const proxy = await startTcpProxy(t, Number(new URL(url).port))
-  const gate = Promise.withResolvers<void>()
-  onCleanup(
-    t,
-    async () => gate.resolve(),
-    () => undefined,
-  )
-  const [log, others]: [string[], string[]] = [[], []]
+  const { url, proxy, gate, log, others } = await startBreakable(t)
   const full = { url: proxy.through(url), log, gate: gate.promise, disablePrefetch: true }
   const { app, worker } = startWorker(t, full)
   await worker.start()
@@ -112,9 +117,7 @@ test('Redis: nor what a worker runs that has no place for more [7-050]', {
     assert.notEqual(await redis.send('ZSCORE', 'celeriac:consumers', holder), null)
   })
   gate.resolve()
-  await eventually(async () => assert.equal(await redis.send('EXISTS', 'unacked', 'celery'), 0))
-  const commands = String(await redis.send('INFO', 'commandstats'))
-  assert.ok(!commands.includes('cmdstat_rpush:'), 'something went back into a queue')
+  await assertNothingReturned(redis)
   assert.deepEqual([log, others], [['runs'], []])
 })
 

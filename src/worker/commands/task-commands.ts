@@ -1,6 +1,7 @@
 /** Commands that tell which tasks the worker has and knows. */
 import { fromMilliseconds } from '../../util/duration.ts'
 import { formatIsoDate } from '../../util/iso8601.ts'
+import { camelCase } from '../../util/text.ts'
 import type { Request } from '../request.ts'
 import { type Command, inspects } from './command.ts'
 import type { CommandState } from './command-state.ts'
@@ -103,7 +104,7 @@ function taskField({ tasks, rateLimits, timeLimits }: CommandState, name: string
     softTimeLimit: inSeconds(limits.softTimeLimit),
     defaultRetryDelay: inSeconds(options.defaultRetryDelay),
   }
-  const key = item.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+  const key = camelCase(item)
   const value = fields[key] ?? attributes[key] ?? publish[item]
   return value === undefined || value === null ? [] : [`${item}=${asPython(value)}`]
 }

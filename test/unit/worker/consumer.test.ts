@@ -5,10 +5,10 @@ import type { Delivery } from '../../../src/messaging/message.ts'
 import type { Channel, Transport } from '../../../src/messaging/transport.ts'
 import { resolveTransport } from '../../../src/messaging/transports/resolve-transport.ts'
 import { StreamLogger, silentLogger } from '../../../src/util/logger.ts'
-import { uuid } from '../../../src/util/uuid.ts'
 import { type ConsumedQueue, Consumer } from '../../../src/worker/consumer.ts'
 import type { Session } from '../../../src/worker/session.ts'
 import { eventually } from '../../support/eventually.ts'
+import { memoryBroker } from './memory-connection.ts'
 
 test('a broker that closes every connection at once is not flooded with them [7-016]', async () => {
   const memory = await resolveTransport('memory://')
@@ -54,15 +54,7 @@ test('a broker that closes every connection at once is not flooded with them [7-
 /** A consumer of a broker in memory whose queue `first` takes until `declared` to be declared. */
 async function openingConsumer(t: TestContext) {
   const transport = await resolveTransport('memory://')
-  const url = `memory://${uuid()}`
-  const broker = {
-    url,
-    transportOptions: {},
-    connectTimeout: undefined,
-    heartbeat: 0,
-    ssl: false,
-    clientName: '',
-  }
+  const broker = memoryBroker()
   const other = await transport.connect(broker)
   const producer = await other.openChannel()
   const declared = Promise.withResolvers<void>()
@@ -146,15 +138,7 @@ async function slowSecondQueue(
   before: (connection: number, channel: Channel) => Promise<void>,
 ) {
   const memory = await resolveTransport('memory://')
-  const url = `memory://${uuid()}`
-  const broker = {
-    url,
-    transportOptions: {},
-    connectTimeout: undefined,
-    heartbeat: 0,
-    ssl: false,
-    clientName: '',
-  }
+  const broker = memoryBroker()
   let connections = 0
   const connect: Transport['connect'] = async (options) => {
     connections += 1

@@ -107,7 +107,7 @@ test('an unknown tag is refused, known ones with it are settled', async () => {
   assert.deepEqual(store.of('settle'), [[[1]]])
 })
 
-// Long tasks stay ours: all held messages are renewed together, on one timer, as long as any is held.
+// Long tasks stay ours: all held messages are renewed together, on one timer, until the last one is settled.
 test('leases are renewed while messages are held', async () => {
   const renewed: (readonly unknown[])[] = []
   const renew = async (taken: readonly Taken[]): Promise<void> => {
